@@ -1,0 +1,72 @@
+"""The user's cache of downloaded weights: a file beside its recorded checksum, and checked against it."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.weights.registry import Weights
+
+
+def folder() -> Path:
+    """Where downloads are kept: $HARMONIZER_CACHE, or else the user's cache folder. It need not exist."""
+    chosen = os.environ.get("HARMONIZER_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("video-harmonizer", appauthor=False)
+
+
+def location(weights: Weights) -> Path:
+    """Where the downloaded file lies, or would lie."""
+    return folder() / weights.file
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record(weights: Weights, sha256: str) -> None:
+    """Write down the checksum that the file must have from now on, as ``sha256sum --check`` reads it."""
+    _record_of(weights).write_text(f"{sha256}  {weights.file}\n", encoding="utf-8")
+
+
+def verified(weights: Weights) -> Path:
+    """The downloaded file, after its checksum was compared with the published or else the recorded one.
+
+    Raises InputError if it is not there, can't be read, or is not the file that it was.
+    """
+    path = location(weights)
+    again = f"python -m video_harmonizer weights download {weights.name}"
+    if not path.is_file():
+        raise InputError(f"{weights.name}: not downloaded yet (looked for {path}); run `{again}`")
+    try:
+        wanted = weights.sha256 or _recorded(weights)
+        got = sha256_of(path)
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror}); run `{again}`") from error
+    if got != wanted:
+        raise InputError(
+            f"{path}: changed or damaged: got sha256 {got}, wanted {wanted or 'one on record'}; run `{again}`"
+        )
+    return path
+
+
+def intact(weights: Weights) -> bool:
+    """Whether the downloaded file is there and is what it was."""
+    try:
+        verified(weights)
+    except InputError:
+        return False
+    return True
+
+
+def _recorded(weights: Weights) -> str | None:
+    record_file = _record_of(weights)
+    words = record_file.read_text(encoding="utf-8").split() if record_file.is_file() else []
+    return words[0] if words else None
+
+
+def _record_of(weights: Weights) -> Path:
+    return location(weights).with_name(f"{weights.file}.sha256")
