@@ -1,0 +1,41 @@
+"""Settings files: TOML tables read into the frozen dataclasses that the commands take."""
+
+import dataclasses
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+
+from video_harmonizer.errors import InputError
+
+T = TypeVar("T")
+
+
+def read_toml(kind: type[T], path: Path) -> dict[str, Any]:
+    """The settings that the file gives, checked against the fields of ``kind`` and converted to their types.
+
+    Raises:
+        InputError: a missing file, bad TOML, an unknown key (with the nearest known one), a wrong type.
+    """
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give a settings file in TOML") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    settings = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
+            raise InputError(f"{path}: unknown setting {key!r}; {hint}")
+        try:
+            settings[name] = pydantic.TypeAdapter(fields[name].type).validate_python(value)
+        except pydantic.ValidationError as error:
+            raise InputError(f"{path}: {key} = {value!r}: {error.errors()[0]['msg'].lower()}") from error
+    return settings

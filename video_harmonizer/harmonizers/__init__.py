@@ -1,0 +1,1 @@
+"""Networks and formulas that say how a foreground's colours should change to suit its background."""

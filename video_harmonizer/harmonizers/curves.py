@@ -1,0 +1,61 @@
+"""Piecewise-linear colour curves: from a network's raw parameters to pixels and lookup tables.
+
+Equation 1 of Liang et al., "Spatial-Separated Curve Rendering Network" (ECCV 2022, arXiv 2109.05750):
+with pieces of width 1/L, ``psi(x) = (L / sum_j p_j) * sum_i p_i * clamp(x - i/L, 0, 1/L)`` per channel.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def render(image: Tensor, parameters: Tensor) -> Tensor:
+    """Send every pixel through the cascade of curves; differentiable in both arguments.
+
+    A pixel lies in one piece, so its sum over pieces is the knot below it plus the piece's slope times
+    the way into the piece: two look-ups instead of L clamps.
+
+    Args:
+        image: (B, 3, H, W) float, RGB 0..1; values outside are taken as the nearer end.
+        parameters: (B, S, 3, L) raw pieces of S curves, applied one after the other. Their scale is free.
+
+    Returns:
+        (B, 3, H, W), not clamped: a curve with negative pieces may leave 0..1.
+    """
+    batch, _, channels, pieces = parameters.shape
+    for stage in parameters.unbind(1):
+        # psi(1) = 1 for any parameters; the guard only keeps a sum of exactly zero from dividing
+        slopes = stage * pieces / (stage.sum(-1, keepdim=True) + 1e-30)  # (B, 3, L)
+        knots = torch.cumsum(slopes, -1) / pieces - slopes / pieces  # psi(i / L), i = 0..L-1
+        x = image.reshape(batch, channels, -1).clamp(0, 1)
+        piece = (x.detach() * pieces).long().clamp_(max=pieces - 1)
+        way = x - piece.to(x.dtype) / pieces
+        image = (knots.gather(2, piece) + slopes.gather(2, piece) * way).view_as(image)
+    return image
+
+
+def sample(parameters: Tensor, count: int) -> Tensor:
+    """The composed curve of each channel at ``count`` equal steps of 0..1: (B, S, 3, L) -> (B, 3, count)."""
+    ramp = torch.linspace(0, 1, count, dtype=torch.float64, device=parameters.device)
+    image = ramp.expand(len(parameters), parameters.shape[2], count)[..., None]  # (B, 3, count, 1)
+    return render(image, parameters.double())[..., 0]
+
+
+def quantize(curves: np.ndarray, bits: int) -> np.ndarray:
+    """Curves sampled at every input level, (..., 2**bits) float 0..1, as a table of output levels.
+
+    Rounded to nearest and clipped; uint8 for 8 bits, uint16 above.
+    """
+    if curves.shape[-1] != 1 << bits:
+        raise ValueError(f"got curves of {curves.shape[-1]} samples, want one for each of {1 << bits} levels")
+    levels = np.rint(np.clip(curves, 0, 1) * ((1 << bits) - 1))
+    return levels.astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def lookup_table(parameters: Tensor, bits: int = 8) -> np.ndarray:
+    """The whole cascade as one table a channel: (S, 3, L) -> (3, 2**bits), exact for 8, 10 and 16 bits.
+
+    Looking a level up is the same as rendering its float value and rounding: an integer image has no
+    other values than the table's entries.
+    """
+    return quantize(sample(parameters[None], 1 << bits)[0].cpu().numpy(), bits)

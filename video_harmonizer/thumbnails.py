@@ -1,0 +1,81 @@
+"""The small pictures that an estimator sees: the same function makes them in training and in the live path."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from video_harmonizer.frame import Matte
+
+SIZE = 256  # what the published networks were trained on
+MIN_PIXELS = 12  # foreground pixels in the whole thumbnail, below which there is nobody to harmonize
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """The composite twice: cropped to the foreground, and whole. The squares do not keep the aspect."""
+
+    foreground: np.ndarray  # (S, S, 3) uint8 RGB, the crop to the foreground's bounding box
+    foreground_mask: np.ndarray  # (S, S) uint8, 255 = foreground
+    background: np.ndarray  # (S, S, 3) uint8 RGB, the whole composite
+    background_mask: np.ndarray  # (S, S) uint8, 255 = foreground
+
+
+def make_thumbnails(rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: int = SIZE) -> Thumbnails | None:
+    """Paste the foreground on the backdrop at thumbnail size.
+
+    Args:
+        rgb: (H, W, 3) uint8 or uint16, the frame that the matte belongs to.
+        matte: whose colours the foreground has where it gives them.
+        backdrop: (H, W, 3), same dtype: the new scene. For a ready composite give the composite itself.
+        size: side of the thumbnails in pixels.
+
+    Returns:
+        The thumbnails, or None where the matte holds nobody.
+    """
+    person = rgb if matte.foreground is None else matte.foreground
+    mask = shrink(matte.alpha, size)
+    box = bounding_box(mask)
+    if box is None:
+        return None
+    height, width = matte.alpha.shape
+    top, bottom = box[0] * height // size, -(-box[1] * height // size)
+    left, right = box[2] * width // size, -(-box[3] * width // size)
+    crop = np.s_[top:bottom, left:right]
+    crop_mask = shrink(matte.alpha[crop], size)
+    return Thumbnails(
+        foreground=paste(shrink(person[crop], size), crop_mask, shrink(backdrop[crop], size)),
+        foreground_mask=crop_mask,
+        background=paste(shrink(person, size), mask, shrink(backdrop, size)),
+        background_mask=mask,
+    )
+
+
+def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """(top, bottom, left, right) of what is more foreground than not; None if that is hardly anything."""
+    solid = (mask > 127).astype(np.uint8)
+    if cv2.countNonZero(solid) < MIN_PIXELS:
+        return None
+    left, top, width, height = cv2.boundingRect(solid)
+    return top, top + height, left, left + width
+
+
+def shrink(image: np.ndarray, size: int) -> np.ndarray:
+    """(H, W[, 3]) uint8 or uint16 -> (size, size[, 3]) uint8.
+
+    Large pictures are sampled bilinearly on twice the grid first, then averaged: colours come out as from
+    a full area average, at a small part of its memory traffic.
+    """
+    if min(image.shape[:2]) >= 2 * size:
+        image = cv2.resize(image, (2 * size, 2 * size), interpolation=cv2.INTER_LINEAR)
+    image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    if image.dtype == np.uint16:
+        image = ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return image
+
+
+def paste(person: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
+    """Blend (H, W, 3) uint8 pictures by (H, W) uint8 alpha, rounded to nearest."""
+    weight = alpha[..., None].astype(np.uint16)
+    mixed = person * weight + backdrop * (255 - weight)  # at most 65025
+    return ((mixed.astype(np.uint32) + 127) // 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""What `train.py` is made of: synthetic composites, data sets and losses."""
