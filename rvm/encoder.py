@@ -1,0 +1,66 @@
+"""Encoders: from the low-resolution source to features at strides 2, 4, 8 and 16; and the LR-ASPP on top."""
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import mobilenet_v3_large, resnet50
+
+Features = tuple[Tensor, ...]  # f1..f4, (N, C_i, ceil(H / 2^i), ceil(W / 2^i))
+
+
+class MobileNetV3Encoder(nn.Module):
+    """MobileNetV3-Large, dilated so that the last stage stays at stride 16; 16, 24, 40 and 960 channels."""
+
+    TAPS = (1, 3, 6, 16)
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = mobilenet_v3_large(weights=None, dilated=True).features
+        # Not persistent: the published checkpoints know nothing of these two.
+        self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
+
+    def forward(self, source: Tensor) -> Features:
+        x = (source - self.mean) / self.std
+        taps = []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.TAPS:
+                taps.append(x)
+        return tuple(taps)
+
+
+class ResNet50Encoder(nn.Module):
+    """ResNet-50 with a dilated last stage; 64, 256, 512 and 2048 channels. Takes RGB as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        trunk = resnet50(weights=None, replace_stride_with_dilation=(False, False, True))
+        self.conv1, self.bn1, self.relu, self.maxpool = trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool
+        self.layer1, self.layer2 = trunk.layer1, trunk.layer2
+        self.layer3, self.layer4 = trunk.layer3, trunk.layer4
+
+    def forward(self, source: Tensor) -> Features:
+        f1 = self.relu(self.bn1(self.conv1(source)))
+        f2 = self.layer1(self.maxpool(f1))
+        f3 = self.layer2(f2)
+        f4 = self.layer4(self.layer3(f3))
+        return f1, f2, f3, f4
+
+
+class LRASPP(nn.Module):
+    """Lite reduced ASPP (Howard et al., 2019, arXiv 1905.02244): features gated by their global context."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.aspp1 = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU()
+        )
+        self.aspp2 = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.Sigmoid()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.aspp1(x) * self.aspp2(x)

@@ -1,0 +1,210 @@
+"""The owner of RVM's memory: when it carries on, when it starts afresh, what it gives."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rvm import MattingNetwork
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame
+from video_harmonizer.matting import Matting
+from video_harmonizer.matting.rvm import MAX_GAP_SECONDS, RVMMatting, load_network
+from video_harmonizer.weights.load import read_state
+
+CPU = torch.device("cpu")
+
+
+class CountingNetwork(MattingNetwork):
+    """Stands in for the network: alpha is a tenth of the frames in its memory, the foreground the source.
+
+    `failures` names calls, counted from 0, that give NaN, as does every call whose memory holds NaN.
+    """
+
+    def __init__(self, failures: Callable[[int], bool] = lambda call: False) -> None:
+        torch.nn.Module.__init__(self)
+        self.variant = "counting"
+        self.failures = failures
+        self.ratios: list[float] = []
+        self.calls = 0
+
+    def forward(self, src: Tensor, r1=None, r2=None, r3=None, r4=None, downsample_ratio=1.0, **_):  # type: ignore[override]
+        seen = torch.ones(1) if r1 is None else r1 + 1
+        if self.failures(self.calls):
+            seen = seen * torch.nan
+        self.calls += 1
+        self.ratios.append(downsample_ratio)
+        return src, (seen / 10).expand(1, 1, *src.shape[2:]), seen, seen, seen, seen
+
+
+def picture(height: int = 8, width: int = 12, dtype: type = np.uint8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (height, width, 3), dtype, endpoint=True)
+
+
+def frame(index: int, seconds: float | None = None, rgb: np.ndarray | None = None) -> Frame:
+    return Frame(picture() if rgb is None else rgb, index, index / 30 if seconds is None else seconds)
+
+
+def frames_in_memory(matting: RVMMatting, shown: Frame) -> int:
+    alpha = matting.matte(shown).alpha
+    assert (alpha == alpha[0, 0]).all()
+    return round(alpha[0, 0] / 25.5)
+
+
+@pytest.fixture
+def matting() -> RVMMatting:
+    return RVMMatting(CountingNetwork(), None, CPU)
+
+
+def test_it_is_a_matting_with_a_name_for_the_report(matting: RVMMatting):
+    contract: Matting = matting
+    assert contract.name == "rvm_counting"
+
+
+def test_memory_is_carried_from_frame_to_frame(matting: RVMMatting):
+    assert [frames_in_memory(matting, frame(index)) for index in range(4)] == [1, 2, 3, 4]
+
+
+def test_second_frame_of_a_still_differs_from_a_fresh_start():
+    torch.manual_seed(0)
+    matting = RVMMatting(MattingNetwork("mobilenetv3", "fast_guided_filter"), None, CPU)
+    with torch.no_grad():  # random weights give an alpha that is nearly flat: spread it over 0..1
+        matting._network.project_mat.conv.weight.mul_(20)
+    still = picture(64, 96)
+    first = matting.matte(frame(0, rgb=still)).alpha
+    second = matting.matte(frame(1, rgb=still)).alpha
+    matting.reset()
+    fresh = matting.matte(frame(2, rgb=still)).alpha
+    assert (second != first).any()
+    np.testing.assert_array_equal(fresh, first)
+
+
+def test_dropped_frames_do_not_break_the_memory(matting: RVMMatting):
+    frames_in_memory(matting, frame(0, 0.0))
+    assert frames_in_memory(matting, frame(20, MAX_GAP_SECONDS)) == 2
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        frame(11, 0.2),  # time goes back
+        frame(11, 0.5 + MAX_GAP_SECONDS + 0.01),  # time jumps ahead
+        frame(3, 0.6),  # numbering goes back
+        frame(11, 0.6, picture(9, 12)),
+        frame(11, 0.6, picture(12, 8)),
+    ],
+    ids=["earlier", "much later", "lower index", "another height", "turned"],
+)
+def test_a_jump_starts_afresh(matting: RVMMatting, after: Frame):
+    assert frames_in_memory(matting, frame(9, 0.4)) == 1
+    assert frames_in_memory(matting, frame(10, 0.5)) == 2
+    assert frames_in_memory(matting, after) == 1
+
+
+def test_reset_starts_afresh(matting: RVMMatting):
+    frames_in_memory(matting, frame(0))
+    matting.reset()
+    assert frames_in_memory(matting, frame(1)) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_foreground_keeps_every_level_of_the_frame(matting: RVMMatting, dtype: type):
+    rgb = picture(64, 64, dtype)
+    matte = matting.matte(frame(0, rgb=rgb))
+    assert matte.alpha.dtype == np.uint8
+    assert matte.alpha.shape == (64, 64)
+    assert matte.foreground is not None
+    assert matte.foreground.dtype == dtype
+    assert matte.foreground.flags.c_contiguous
+    np.testing.assert_array_equal(matte.foreground, rgb)
+
+
+def test_alpha_is_rounded(matting: RVMMatting):
+    assert [matting.matte(frame(index)).alpha[0, 0] for index in range(3)] == [26, 51, 76]  # 25.5, 51, 76.5
+
+
+def test_mirrored_and_read_only_frames_are_taken(matting: RVMMatting, recwarn: pytest.WarningsRecorder):
+    rgb = picture()
+    rgb.flags.writeable = False
+    matte = matting.matte(frame(0, rgb=rgb[:, ::-1]))
+    np.testing.assert_array_equal(matte.foreground, rgb[:, ::-1])
+    assert not recwarn.list
+
+
+def test_nan_from_the_memory_is_healed_by_forgetting_it(caplog: pytest.LogCaptureFixture):
+    matting = RVMMatting(CountingNetwork(failures=lambda call: call == 2), None, CPU)
+    assert [frames_in_memory(matting, frame(index)) for index in range(4)] == [1, 2, 1, 2]
+    assert not caplog.records
+
+
+def test_lasting_nan_gives_the_last_good_matte_and_warns_once(caplog: pytest.LogCaptureFixture):
+    matting = RVMMatting(CountingNetwork(failures=lambda call: call in range(2, 8)), None, CPU)
+    with caplog.at_level(logging.WARNING):
+        assert [frames_in_memory(matting, frame(index)) for index in range(6)] == [1, 2, 2, 2, 2, 1]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "frame 2" in caplog.text
+
+
+def test_lasting_nan_without_a_matte_of_this_size_gives_an_empty_one():
+    matting = RVMMatting(CountingNetwork(failures=lambda call: call > 0), None, CPU)
+    matting.matte(frame(0))
+    matte = matting.matte(frame(1, rgb=picture(10, 14)))
+    assert matte.alpha.shape == (10, 14)
+    assert not matte.alpha.any()
+    assert matte.foreground is None
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio"),
+    [((1080, 1920), 512 / 1920), ((1920, 1080), 512 / 1920), ((512, 300), 1.0), ((90, 160), 1.0)],
+)
+def test_automatic_ratio_takes_the_longest_side_to_512_and_never_enlarges(size: tuple[int, int], ratio: float):
+    network = CountingNetwork()
+    RVMMatting(network, None, CPU).matte(frame(0, rgb=np.zeros((*size, 3), np.uint8)))
+    assert network.ratios == [ratio]
+
+
+def test_given_ratio_is_used():
+    network = CountingNetwork()
+    RVMMatting(network, 0.25, CPU).matte(frame(0))
+    assert network.ratios == [0.25]
+
+
+@pytest.mark.parametrize("ratio", [0.0, -1.0, 1.5, float("nan")])
+def test_ratio_out_of_range_names_the_option(ratio: float):
+    with pytest.raises(InputError, match=r"--downsample-ratio .*: not over 0 and up to 1; give"):
+        RVMMatting(CountingNetwork(), ratio, CPU)
+
+
+def test_ratio_too_small_for_the_frame_names_the_option():
+    with pytest.raises(InputError, match=r"--downsample-ratio 0\.01: .* 60x40 frame; give 0\.05 or more"):
+        RVMMatting(CountingNetwork(), 0.01, CPU).matte(frame(0, rgb=picture(40, 60)))
+
+
+@pytest.mark.parametrize("variant", ["mobilenetv3", "resnet50"])
+@pytest.mark.parametrize("refiner", ["deep_guided_filter", "fast_guided_filter"])
+def test_checkpoint_tells_its_own_variant_and_refiner(variant: str, refiner: str):
+    original = MattingNetwork(variant, refiner)
+    loaded = load_network(original.state_dict(), "weights.pth")
+    assert loaded.variant == variant
+    assert type(loaded.refiner) is type(original.refiner)
+    torch.testing.assert_close(loaded.state_dict(), original.state_dict(), rtol=0, atol=0)
+
+
+def test_checkpoint_that_does_not_fit_names_the_file_and_the_first_key():
+    state = MattingNetwork("mobilenetv3", "fast_guided_filter").state_dict()
+    del state["project_mat.conv.bias"]
+    with pytest.raises(InputError, match=r"weights\.pth: .*project_mat\.conv\.bias"):
+        load_network(state, "weights.pth")
+
+
+def test_published_weights_find_nobody_in_a_plain_wall(reference: Path):
+    network = load_network(read_state(reference / "weights/rvm_mobilenetv3_int8_fgf.pth"), "published")
+    matting = RVMMatting(network, None, CPU)
+    wall = np.full((240, 320, 3), 128, np.uint8)
+    for index in range(3):
+        assert matting.matte(frame(index, rgb=wall)).alpha.mean() < 1
