@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
@@ -76,3 +77,4 @@ class SourceInfo:
     start: Fraction = Fraction(0)  # the first frame's presentation time in its file, seconds
     bits: int = 8  # depth that the pixels had in the file
     color: VideoColor = VideoColor()
+    file: Path | None = None  # the video file, whose sound can be copied

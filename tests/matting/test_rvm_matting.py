@@ -57,7 +57,7 @@ def frames_in_memory(matting: RVMMatting, shown: Frame) -> int:
 
 @pytest.fixture
 def matting() -> RVMMatting:
-    return RVMMatting(CountingNetwork(), None, CPU)
+    return RVMMatting(CountingNetwork(), None, CPU, settling=0)
 
 
 def test_it_is_a_matting_with_a_name_for_the_report(matting: RVMMatting):
@@ -71,7 +71,7 @@ def test_memory_is_carried_from_frame_to_frame(matting: RVMMatting):
 
 def test_second_frame_of_a_still_differs_from_a_fresh_start():
     torch.manual_seed(0)
-    matting = RVMMatting(MattingNetwork("mobilenetv3", "fast_guided_filter"), None, CPU)
+    matting = RVMMatting(MattingNetwork("mobilenetv3", "fast_guided_filter"), None, CPU, settling=0)
     with torch.no_grad():  # random weights give an alpha that is nearly flat: spread it over 0..1
         matting._network.project_mat.conv.weight.mul_(20)
     still = picture(64, 96)
@@ -136,7 +136,7 @@ def test_mirrored_and_read_only_frames_are_taken(matting: RVMMatting, recwarn: p
 
 
 def test_nan_from_the_memory_is_healed_by_forgetting_it(caplog: pytest.LogCaptureFixture):
-    matting = RVMMatting(CountingNetwork(failures=lambda call: call == 2), None, CPU)
+    matting = RVMMatting(CountingNetwork(failures=lambda call: call == 2), None, CPU, settling=0)
     assert [frames_in_memory(matting, frame(index)) for index in range(4)] == [1, 2, 1, 2]
     assert not caplog.records
 
@@ -150,7 +150,7 @@ def test_lasting_nan_gives_the_last_good_matte_and_warns_once(caplog: pytest.Log
 
 
 def test_lasting_nan_without_a_matte_of_this_size_gives_an_empty_one():
-    matting = RVMMatting(CountingNetwork(failures=lambda call: call > 0), None, CPU)
+    matting = RVMMatting(CountingNetwork(failures=lambda call: call > 0), None, CPU, settling=0)
     matting.matte(frame(0))
     matte = matting.matte(frame(1, rgb=picture(10, 14)))
     assert matte.alpha.shape == (10, 14)
@@ -164,25 +164,25 @@ def test_lasting_nan_without_a_matte_of_this_size_gives_an_empty_one():
 )
 def test_automatic_ratio_takes_the_longest_side_to_512_and_never_enlarges(size: tuple[int, int], ratio: float):
     network = CountingNetwork()
-    RVMMatting(network, None, CPU).matte(frame(0, rgb=np.zeros((*size, 3), np.uint8)))
+    RVMMatting(network, None, CPU, settling=0).matte(frame(0, rgb=np.zeros((*size, 3), np.uint8)))
     assert network.ratios == [ratio]
 
 
 def test_given_ratio_is_used():
     network = CountingNetwork()
-    RVMMatting(network, 0.25, CPU).matte(frame(0))
+    RVMMatting(network, 0.25, CPU, settling=0).matte(frame(0))
     assert network.ratios == [0.25]
 
 
 @pytest.mark.parametrize("ratio", [0.0, -1.0, 1.5, float("nan")])
 def test_ratio_out_of_range_names_the_option(ratio: float):
     with pytest.raises(InputError, match=r"--downsample-ratio .*: not over 0 and up to 1; give"):
-        RVMMatting(CountingNetwork(), ratio, CPU)
+        RVMMatting(CountingNetwork(), ratio, CPU, settling=0)
 
 
 def test_ratio_too_small_for_the_frame_names_the_option():
     with pytest.raises(InputError, match=r"--downsample-ratio 0\.01: .* 60x40 frame; give 0\.05 or more"):
-        RVMMatting(CountingNetwork(), 0.01, CPU).matte(frame(0, rgb=picture(40, 60)))
+        RVMMatting(CountingNetwork(), 0.01, CPU, settling=0).matte(frame(0, rgb=picture(40, 60)))
 
 
 @pytest.mark.parametrize("variant", ["mobilenetv3", "resnet50"])
@@ -204,7 +204,7 @@ def test_checkpoint_that_does_not_fit_names_the_file_and_the_first_key():
 
 def test_published_weights_find_nobody_in_a_plain_wall(reference: Path):
     network = load_network(read_state(reference / "weights/rvm_mobilenetv3_int8_fgf.pth"), "published")
-    matting = RVMMatting(network, None, CPU)
+    matting = RVMMatting(network, None, CPU, settling=0)
     wall = np.full((240, 320, 3), 128, np.uint8)
     for index in range(3):
         assert matting.matte(frame(index, rgb=wall)).alpha.mean() < 1

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from video_harmonizer.frame import ToneCurves
+
 
 def render(image: Tensor, parameters: Tensor) -> Tensor:
     """Send every pixel through the cascade of curves; differentiable in both arguments.
@@ -28,7 +30,8 @@ def render(image: Tensor, parameters: Tensor) -> Tensor:
         slopes = stage * pieces / (stage.sum(-1, keepdim=True) + 1e-30)  # (B, 3, L)
         knots = torch.cumsum(slopes, -1) / pieces - slopes / pieces  # psi(i / L), i = 0..L-1
         x = image.reshape(batch, channels, -1).clamp(0, 1)
-        piece = (x.detach() * pieces).long().clamp_(max=pieces - 1)
+        # the lower bound is for NaN, which then stays NaN instead of naming a piece that there isn't
+        piece = (x.detach() * pieces).long().clamp_(0, pieces - 1)
         way = x - piece.to(x.dtype) / pieces
         image = (knots.gather(2, piece) + slopes.gather(2, piece) * way).view_as(image)
     return image
@@ -59,3 +62,11 @@ def lookup_table(parameters: Tensor, bits: int = 8) -> np.ndarray:
     other values than the table's entries.
     """
     return quantize(sample(parameters[None], 1 << bits)[0].cpu().numpy(), bits)
+
+
+def toward_identity(curves: ToneCurves, strength: float) -> ToneCurves:
+    """A part of the change: 0 none of it, 1 all."""
+    if strength == 1:
+        return curves
+    identity = ToneCurves.identity(curves.table.shape[1]).table
+    return ToneCurves(identity + np.float32(strength) * (curves.table - identity))

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
+from video_harmonizer.weights.load import load_into
+
 CLASSES = ("person", "animal", "food", "vehicle", "other")  # what a semantic label counts
 FEATURES = 512
 
@@ -94,7 +96,7 @@ class S2CRNet(nn.Module):
 
     @staticmethod
     def _one_hot(label: Tensor | int, like: Tensor) -> Tensor:
-        index = torch.as_tensor(label, device=like.device).expand(len(like))
+        index = torch.as_tensor(label, dtype=torch.int64, device=like.device).expand(len(like))
         if index.min() < 0 or index.max() >= len(CLASSES):
             raise ValueError(f"got label {label}; want 0..{len(CLASSES) - 1}: {', '.join(CLASSES)}")
         return nn.functional.one_hot(index, len(CLASSES)).to(like.dtype)  # (B, 5)
@@ -108,12 +110,17 @@ def start_from_imagenet(network: S2CRNet, features: dict[str, Tensor]) -> None:
 
     Args:
         features: torchvision's ``features`` key names, with or without that prefix; later layers are ignored.
+
+    Raises:
+        InputError: where the encoder's layers are not all there, in their shapes.
     """
     mean = torch.tensor([0.485, 0.456, 0.406])
     deviation = torch.tensor([0.229, 0.224, 0.225])
-    wanted = network.squeezenet1_1.state_dict()
-    state = {key.removeprefix("features."): value.float() for key, value in features.items()}
-    state = {key: value for key, value in state.items() if key in wanted}
-    state["0.bias"] = state["0.bias"] - (state["0.weight"] * (mean / deviation)[:, None, None]).sum((1, 2, 3))
-    state["0.weight"] = state["0.weight"] / deviation[:, None, None]
-    network.squeezenet1_1.load_state_dict(state)
+    encoder = network.squeezenet1_1
+    wanted = encoder.state_dict()
+    state = {key.removeprefix("features."): value for key, value in features.items()}
+    load_into(encoder, {key: value for key, value in state.items() if key in wanted}, "encoder")
+    first = encoder[0]
+    with torch.no_grad():
+        first.bias -= (first.weight * (mean / deviation)[:, None, None]).sum((1, 2, 3))
+        first.weight /= deviation[:, None, None]

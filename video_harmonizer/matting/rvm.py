@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 # memory, trained on neighbouring frames, can follow: an old silhouette would haunt the new picture.
 MAX_GAP_SECONDS = 1.0
 
+# Without a past the network takes a chair for a part of who sits before it. Shown the first frame a few times, it
+# settles as it would on a still scene.
+SETTLING_PASSES = 6
+
 AUTO_LONGEST_SIDE = 512  # low-res pixels; what the network was trained for
 
 NO_MEMORY: tuple[None, ...] = (None, None, None, None)
@@ -33,12 +37,19 @@ class RVMMatting:
         network: on any device and in any mode; it is moved to `device` and set to evaluation.
         downsample_ratio: over 0, up to 1; None takes the longest side to 512 pixels, and never enlarges.
         device: where the network runs.
+        settling: how many times a first frame is shown before its matte is taken.
 
     Raises:
         InputError: for a ratio out of range, here, or too small for a frame, in `matte`.
     """
 
-    def __init__(self, network: MattingNetwork, downsample_ratio: float | None, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: MattingNetwork,
+        downsample_ratio: float | None,
+        device: torch.device,
+        settling: int = SETTLING_PASSES,
+    ) -> None:
         if downsample_ratio is not None and not 0 < downsample_ratio <= 1:
             raise InputError(
                 f"--downsample-ratio {downsample_ratio:g}: not over 0 and up to 1; "
@@ -48,6 +59,7 @@ class RVMMatting:
         self._network = network.to(device).eval()
         self._downsample_ratio = downsample_ratio
         self._device = device
+        self._settling = settling
         self._warned = False
         self.reset()
 
@@ -61,6 +73,8 @@ class RVMMatting:
         """Alpha (H, W) uint8; foreground (H, W, 3) in the frame's dtype, meaningful where 0 < alpha < 255."""
         if not self._continues(frame):
             self.reset()
+            for _ in range(self._settling):
+                self._infer(frame)
         self._last_frame = frame.size, frame.index, frame.seconds
 
         matte = self._infer(frame) or self._infer(frame)  # the second time without memory

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 SHORT_SIDE = 256  # photographs are kept in memory at this size
 TRAINING_LUTS = 60  # of the tables in luts.npz; the others are kept for validation
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
+MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
 
 
 @dataclass(frozen=True)
@@ -37,43 +39,69 @@ class Photographs:
 
     def __init__(self, root: Path, split: str) -> None:
         self.root = root
-        self.rows = [row for row in _read_index(root, split)]
-        self.images: dict[str, np.ndarray] = {}
-        self.masks: dict[str, np.ndarray] = {}
         self.skipped: list[str] = []
-        for row in self.rows:
-            self._load(row)
-        self.rows = [row for row in self.rows if row.image in self.images and (row.mask in self.masks or not row.mask)]
-        self.masked = [row for row in self.rows if row.mask]
+        rows = _read_index(root, split)
+        self.images = self._decode((row.image for row in rows), cv2.IMREAD_COLOR)
+        self.masks = self._decode((row.mask for row in rows if row.mask), cv2.IMREAD_GRAYSCALE)
         if self.skipped:
             log.warning("%d unreadable pictures skipped, the first is %s", len(self.skipped), self.skipped[0])
-        if len(self.masked) < 2:
-            raise InputError(f"{root}: {len(self.masked)} photographs with a mask in split {split!r}; want 2 or more")
-        people = [row for row in self.masked if row.person]
-        things = [row for row in self.masked if not row.person]
+        self.rows = [row for row in rows if row.image in self.images and (row.mask in self.masks or not row.mask)]
+        masked = [row for row in self.rows if row.mask]
+        if len(masked) < 2:
+            raise InputError(f"{root}: {len(masked)} photographs with a mask in split {split!r}; want 2 or more")
+        for row in masked:
+            self.masks[row.mask] = _fit(self.masks[row.mask], self.images[row.image])
+        people = [row for row in masked if row.person]
+        things = [row for row in masked if not row.person]
         self.groups = [group for group in (people, things) if group]
 
-    def _load(self, row: Row) -> None:
-        for name, store, flag in ((row.image, self.images, cv2.IMREAD_COLOR), (row.mask, self.masks, 0)):
-            if not name or name in store:
-                continue
+    def _decode(self, names: Iterable[str], flag: int) -> dict[str, np.ndarray]:
+        """Name -> picture, without those that can't be read."""
+        pictures = {}
+        for name in dict.fromkeys(names):
             picture = cv2.imread(str(self.root / name), flag)
             if picture is None:
                 self.skipped.append(name)
-                return
+                continue
             scale = SHORT_SIDE / min(picture.shape[:2])
             if scale < 1:
                 picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            store[name] = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if flag else picture
+            pictures[name] = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if flag == cv2.IMREAD_COLOR else picture
+        return pictures
 
 
 def _read_index(root: Path, split: str) -> list[Row]:
     index = root / "index.csv"
+    want = "want a table with columns source,image,mask,person,split"
     if not index.is_file():
-        raise InputError(f"{index}: no such file; want a table with columns source,image,mask,person,split")
+        raise InputError(f"{index}: no such file; {want}")
     with index.open(newline="") as lines:
-        table = [line for line in csv.DictReader(lines) if line["split"] == split]
-    return [Row(line["image"], line["mask"], line["person"] == "1") for line in table]
+        table = csv.DictReader(lines)
+        if not {"image", "mask", "person", "split"} <= set(table.fieldnames or ()):
+            raise InputError(f"{index}: columns are {','.join(table.fieldnames or ['none'])}; {want}")
+        return [Row(line["image"], line["mask"], line["person"] == "1") for line in table if line["split"] == split]
+
+
+def _fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """The mask at the picture's size."""
+    if mask.shape == image.shape[:2]:
+        return mask
+    return cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def read_luts(root: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The colour tables of `luts.npz` for training and for validation: (N, K, K, K, 3) in 0..1 each.
+
+    Raises:
+        InputError: there is no such file, or it holds too few tables to keep some for validation.
+    """
+    path = root / "luts.npz"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; want an array `luts` of (N, K, K, K, 3) colour tables")
+    luts = np.load(path)["luts"]
+    if len(luts) <= TRAINING_LUTS:
+        raise InputError(f"{path}: {len(luts)} tables; want more than the {TRAINING_LUTS} that training takes")
+    return luts[:TRAINING_LUTS], luts[TRAINING_LUTS:]
 
 
 class CompositeDataset(Dataset):
@@ -91,10 +119,11 @@ class CompositeDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         random = np.random.default_rng([self.seed, index])
-        while True:
+        for _ in range(MAX_DRAWS):
             sample = self._draw(random)
             if sample is not None:
                 return sample
+        raise InputError(f"{self.photographs.root}: hardly a mask covers 1 to 90 % of its picture; give larger ones")
 
     def _draw(self, random: np.random.Generator) -> dict[str, Tensor] | None:
         image, mask, group = self._cut_out(random)
@@ -110,15 +139,14 @@ class CompositeDataset(Dataset):
         return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
     def _cut_out(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[Row]]:
-        """A random crop of a photograph with a mask: its own, or for some photographs without one a borrowed shape."""
+        """(image, mask, the mask's group): a random crop, now and then of any photograph under a borrowed mask."""
         group = self.photographs.groups[random.integers(len(self.photographs.groups))]
         row = group[random.integers(len(group))]
         image, mask = self.photographs.images[row.image], self.photographs.masks[row.mask]
         if random.random() < 0.2:
             other = self.photographs.rows[random.integers(len(self.photographs.rows))]
             image = self.photographs.images[other.image]
-        if mask.shape != image.shape[:2]:
-            mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        mask = _fit(mask, image)
         height, width = mask.shape
         share = random.uniform(0.7, 1.0, 2)
         h, w = int(height * share[0]), int(width * share[1])
@@ -163,8 +191,7 @@ class CompositeDataset(Dataset):
             composite = composite + noise.astype(np.float32)
         levels = np.rint(composite.clip(0, 1) * 255).astype(np.uint8)
         if random.random() < 0.25:
-            quality = int(random.integers(40, 96))
-            levels = cv2.imdecode(cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 1)
+            levels = _compressed(levels, quality=int(random.integers(40, 96)))
         return levels, np.rint(scene * 255).astype(np.uint8)
 
     def _reference(self, group: list[Row], random: np.random.Generator) -> np.ndarray:
@@ -172,7 +199,8 @@ class CompositeDataset(Dataset):
         if random.random() < 0.75:
             row = group[random.integers(len(group))]
             image, mask = self.photographs.images[row.image], self.photographs.masks[row.mask]
-            colors = image[:: max(1, len(image) // 96), ::3][mask[:: max(1, len(mask) // 96), ::3] > 127]
+            sparse = np.s_[:: max(1, len(image) // 96), ::3]
+            colors = image[sparse][mask[sparse] > 127]
             if len(colors) > 50:
                 return colors.astype(np.float32) / 255
         row = self.photographs.rows[random.integers(len(self.photographs.rows))]
@@ -188,9 +216,16 @@ def _imperfect(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
         mask = cv2.GaussianBlur(mask, (0, 0), float(random.uniform(0.5, len(mask) / 60)))
     if random.random() < 0.2:
         center = tuple(int(x) for x in random.integers(0, len(mask), 2))
-        mask = mask.copy()
         cv2.circle(mask, center, int(random.integers(2, max(3, len(mask) // 10))), 0, -1)
     return mask
+
+
+def _compressed(picture: np.ndarray, quality: int) -> np.ndarray:
+    """What JPEG leaves of an RGB picture."""
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    decoded = cv2.imdecode(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+    assert decoded is not None  # it was encoded just now
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 def _falloff(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:

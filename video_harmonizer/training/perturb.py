@@ -13,6 +13,7 @@ import numpy as np
 
 Colors = np.ndarray  # (N, 3) float32 RGB 0..1
 Random = np.random.Generator
+Transfer = Callable[[Colors, Colors, Random], Colors]  # colours and a reference's; randomness for those that need it
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -40,7 +41,12 @@ def match_histograms(colors: Colors, reference: Colors, _: Random) -> Colors:
     """Each channel's distribution, through 32 quantiles so that gaps do not posterize."""
     steps = np.linspace(0, 1, 33)
     ours, theirs = np.quantile(colors, steps, 0), np.quantile(reference, steps, 0)
-    channels = [np.interp(colors[:, c], ours[:, c], theirs[:, c]) for c in range(3)]
+    channels = []
+    for c in range(3):
+        # where many pixels share a level (black, clipped white), they get the mean of the levels that they stand for
+        levels, place, count = np.unique(ours[:, c], return_inverse=True, return_counts=True)
+        wanted = np.bincount(place, theirs[:, c]) / count
+        channels.append(np.interp(colors[:, c], levels, wanted))
     return np.stack(channels, 1).astype(np.float32)
 
 
@@ -124,7 +130,7 @@ def apply_lut(colors: Colors, lut: np.ndarray) -> Colors:
     return out
 
 
-TRANSFERS: tuple[Callable[[Colors, Colors, Random], Colors], ...] = (
+TRANSFERS: tuple[Transfer, ...] = (
     lab_statistics,
     linear_transport,
     match_histograms,

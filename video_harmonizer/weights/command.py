@@ -1,10 +1,23 @@
 """``python -m video_harmonizer weights list|download|path``: what there is, fetching it, where it lies."""
 
+from video_harmonizer.errors import InputError
 from video_harmonizer.weights import available, cache, path
 from video_harmonizer.weights.download import download
 from video_harmonizer.weights.registry import REGISTRY, Weights, find
 
 _HEADINGS = ("name", "size", "licence", "state", "source")
+
+
+def weights_command(action: str, name: str | None) -> None:
+    """``list``, or ``download`` or ``path`` with a name; raises InputError where the name is missing or unknown."""
+    if action == "list":
+        list_weights()
+    elif name is None:
+        raise InputError(f"weights {action}: no name; give one of {', '.join(REGISTRY)}")
+    elif action == "download":
+        download_weights(name)
+    else:
+        print_path(name)
 
 
 def list_weights() -> None:

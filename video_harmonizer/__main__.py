@@ -1,0 +1,82 @@
+"""The command line: ``python -m video_harmonizer COMMAND``."""
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union
+
+import tyro
+from tqdm.contrib.logging import logging_redirect_tqdm
+from tyro.conf import subcommand
+
+from video_harmonizer.config import read_toml
+from video_harmonizer.errors import InputError
+from video_harmonizer.options import ImageOptions, LiveOptions, VideoOptions, WeightsOptions
+from video_harmonizer.report import WarningList
+
+COMMANDS = {"video": VideoOptions, "image": ImageOptions, "live": LiveOptions, "weights": WeightsOptions}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    warnings = WarningList()
+    logging.getLogger().addHandler(warnings)
+    # what ends a service or a container ends the run as Ctrl-C does: with a playable file
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        with logging_redirect_tqdm():
+            return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped before the first frame", file=sys.stderr)
+        return 130
+    finally:
+        logging.getLogger().removeHandler(warnings)
+
+
+def parse(arguments: Sequence[str]) -> Any:
+    """The options of the command that is named; a settings file gives the defaults."""
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", type=Path)
+    config = finder.parse_known_args(arguments)[0].config
+    kinds: list[Any] = []
+    for name, kind in COMMANDS.items():
+        if config is not None and arguments[0] == name:
+            kinds.append(Annotated[kind, subcommand(name, default=kind(**read_toml(kind, config)))])
+        else:
+            kinds.append(Annotated[kind, subcommand(name)])
+    either: Any = Union[tuple(kinds)]  # noqa: UP007
+    return tyro.cli(
+        either,
+        prog="python -m video_harmonizer",
+        description="Put a filmed person into another scene, in colours that belong there.",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+
+
+def dispatch(options: Any, warnings: WarningList) -> int:
+    """Do what the options say. Heavy packages are loaded here, after the options were found to be good."""
+    if isinstance(options, WeightsOptions):
+        from video_harmonizer.weights.command import weights_command
+
+        weights_command(options.action, options.name)
+        return 0
+    from video_harmonizer import assemble, commands
+
+    assemble.check(options)
+    if isinstance(options, VideoOptions):
+        return commands.video(options, warnings)
+    if isinstance(options, ImageOptions):
+        return commands.image(options, warnings)
+    return commands.live(options, warnings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

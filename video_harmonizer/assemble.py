@@ -1,0 +1,101 @@
+"""From options to the parts of a pipeline: everything is chosen here, once."""
+
+import logging
+import math
+from pathlib import Path
+
+import torch
+
+from video_harmonizer import weights
+from video_harmonizer.background import Background
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import SourceInfo
+from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_s2crnet
+from video_harmonizer.matting import Matting
+from video_harmonizer.options import Options
+from video_harmonizer.pipeline import Estimator, Pipeline
+from video_harmonizer.rendering.renderer import CPURenderer
+from video_harmonizer.rendering.views import size_of
+from video_harmonizer.sinks import Sink
+from video_harmonizer.temporal.smoother import CurveSmoother
+from video_harmonizer.weights.load import read_state
+
+log = logging.getLogger(__name__)
+
+
+def check(options: Options) -> None:
+    """Raise InputError for numbers that make no sense, before anything is opened."""
+    if not 0 <= options.strength <= 1:
+        raise InputError(f"--strength {options.strength:g}: want 0 (as filmed) to 1 (all of the change)")
+    if not (options.smoothing >= 0 and math.isfinite(options.smoothing)):
+        raise InputError(f"--smoothing {options.smoothing:g}: want seconds, 0 or more; 0.5 suits most")
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; raises InputError for what is not there."""
+    if name == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(kind)
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--device {name}: not usable here ({reason}); give auto, cpu, cuda or mps") from error
+    return device
+
+
+def make_matting(options: Options, device: torch.device) -> Matting:
+    """The matting network: a given checkpoint, or published weights, downloaded when they are first needed."""
+    from video_harmonizer.matting.rvm import RVMMatting, load_network
+    from video_harmonizer.weights.command import download_weights
+
+    if options.matting_weights is not None:
+        path, name = options.matting_weights, str(options.matting_weights)
+    else:
+        name = options.matting
+        if name == "auto":
+            published = ("rvm_mobilenetv3", "rvm_resnet50")
+            name = next((known for known in published if weights.available(known)), published[0])
+        if not weights.available(name):
+            log.info("%s: not downloaded yet", name)
+            download_weights(name)
+        path = weights.path(name)
+    return RVMMatting(load_network(read_state(path), name), options.downsample_ratio, device)
+
+
+def make_estimator(options: Options, device: torch.device) -> Estimator:
+    """The harmonizer, with the bundled weights or given ones."""
+    if options.harmonizer == "none":
+        return NoHarmonizer()
+    return load_s2crnet(options.harmonizer_weights or Path(weights.path(options.harmonizer)), device)
+
+
+def make_pipeline(
+    options: Options, matting: Matting, background: Background, views: list[str], device: torch.device
+) -> Pipeline:
+    """All parts together."""
+    return Pipeline(
+        matting=matting,
+        background=background,
+        estimator=make_estimator(options, device),
+        smoother=CurveSmoother(options.smoothing),
+        renderer=CPURenderer(views),
+        strength=options.strength,
+    )
+
+
+def open_file_sink(path: Path, view: str, info: SourceInfo, options: Options, inputs: list[Path]) -> Sink:
+    """A picture, numbered pictures or a video, as the output's name says."""
+    from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, PRINTF_NUMBER, ImageFileSink, ImageSequenceSink
+
+    if path.is_dir() or PRINTF_NUMBER.search(path.name):
+        return ImageSequenceSink(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageFileSink(path, info, inputs)
+    from video_harmonizer.sinks.video_file import VideoFileSink
+
+    height, width = size_of(view, info.height, info.width)
+    return VideoFileSink(
+        path, width, height, info, options.codec, options.crf, options.preset, audio_from=info.file, inputs=inputs
+    )

@@ -1,0 +1,192 @@
+"""What stands behind the person: a picture, a video looped by time, a plain colour, or the room out of focus."""
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.sources import Source, open_source
+
+log = logging.getLogger(__name__)
+
+BLUR_SHARE = 1 / 30  # of the frame's height: the default radius
+ASPECT_TOLERANCE = 0.02  # relative difference of aspects below which nobody sees the crop
+
+
+class Background(Protocol):
+    """Gives the scene behind each frame."""
+
+    def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+        """(H, W, 3) of the frame's size and dtype; valid until the next call."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_background(text: str) -> Background:
+    """``#rrggbb``, ``blur``, ``blur:RADIUS`` in pixels, or a picture's or video's path. Raises InputError."""
+    if text.startswith("#"):
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+            raise InputError(f"--background {text}: not a colour; give #rrggbb, six hexadecimal digits")
+        return SolidColor((int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)))
+    if text == "blur" or text.startswith("blur:"):
+        radius = text[5:] if ":" in text else "0"
+        if not re.fullmatch(r"\d+(\.\d+)?", radius) or (":" in text and float(radius) <= 0):
+            raise InputError(f"--background {text}: got radius {radius!r}; give blur or blur:RADIUS, in pixels above 0")
+        return Blur(float(radius))
+    source = open_source(text)
+    source.close()
+    if source.info.live:
+        raise InputError(f"--background {text}: a camera; give a picture, a video, #rrggbb or blur")
+    return Picture(text) if source.info.frames == 1 else LoopedVideo(text)
+
+
+class SolidColor:
+    """One colour everywhere."""
+
+    def __init__(self, rgb: tuple[int, int, int]) -> None:
+        self.rgb = np.array(rgb, np.uint8)
+        self._fit: np.ndarray | None = None
+
+    def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+        if self._fit is None or not _alike(self._fit, frame.rgb):
+            self._fit = np.empty_like(frame.rgb, order="C")
+            self._fit[:] = to_depth(self.rgb, frame.rgb.dtype)
+        return self._fit
+
+    def close(self) -> None: ...
+
+
+class Original:
+    """The frame itself: for a composite that is ready, whose foreground alone is to change."""
+
+    def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+        return frame.rgb
+
+    def close(self) -> None: ...
+
+
+class Picture:
+    """A photograph, cropped to fill the frame."""
+
+    def __init__(self, path: str) -> None:
+        source = open_source(path)
+        self.name = path
+        self.picture = next(iter(source)).rgb
+        source.close()
+        self._fit: np.ndarray | None = None
+
+    def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+        if self._fit is None or not _alike(self._fit, frame.rgb):
+            say_if_cropped(self.name, self.picture, frame)
+            self._fit = to_depth(crop_to_fill(self.picture, *frame.size), frame.rgb.dtype)
+        return self._fit
+
+    def close(self) -> None: ...
+
+
+class LoopedVideo:
+    """A video that shows what it would show at the frame's time, from its start again after its end."""
+
+    def __init__(self, path: str) -> None:
+        self.name = path
+        self._source: Source | None = None
+        self._said = False
+        self._pictures = self._loop()
+        self._since, self._shown = next(self._pictures)
+        self._upcoming = next(self._pictures, None)
+        self._fit: np.ndarray | None = None
+
+    def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+        if frame.seconds < self._since:
+            self.close()
+            self._pictures = self._loop()
+            self._upcoming = next(self._pictures)
+        while self._upcoming is not None and self._upcoming[0] <= frame.seconds:
+            self._since, self._shown, self._fit = *self._upcoming, None
+            self._upcoming = next(self._pictures, None)
+        if not self._said:
+            say_if_cropped(self.name, self._shown, frame)
+            self._said = True
+        if self._fit is None or not _alike(self._fit, frame.rgb):
+            self._fit = to_depth(crop_to_fill(self._shown, *frame.size), frame.rgb.dtype)
+        return self._fit
+
+    def close(self) -> None:
+        if self._source is not None:
+            self._source.close()
+
+    def _loop(self) -> Iterator[tuple[float, np.ndarray]]:
+        """(seconds, picture), without end; a video of one picture ends after it, which then stays."""
+        began = 0.0
+        while True:
+            last = step = 0.0
+            self._source = open_source(self.name)
+            for picture in self._source:
+                yield began + picture.seconds, picture.rgb
+                step, last = picture.seconds - last, picture.seconds
+            self._source.close()
+            if last == 0:
+                return
+            began += last + step  # the last picture is shown for as long as the one before it
+
+
+class Blur:
+    """The room itself, out of focus. The person is left out of the average, or they would glow.
+
+    Args:
+        radius: standard deviation in pixels of the frame; 0 means `BLUR_SHARE` of its height.
+    """
+
+    def __init__(self, radius: float = 0) -> None:
+        self.radius = radius
+
+    def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+        height, width = frame.size
+        radius = self.radius or height * BLUR_SHARE
+        reduction = max(1.0, radius / 4)  # a wide blur of few pixels is the same and far cheaper
+        small = (max(1, round(width / reduction)), max(1, round(height / reduction)))
+        rgb = cv2.resize(frame.rgb, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+        room = 255 - cv2.resize(matte.alpha, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+        room = np.maximum(room, 0.5)[..., None]  # deep inside the person their own colours are all there is
+        sigma = radius / reduction
+        blurred = cv2.GaussianBlur(rgb * room, (0, 0), sigma) / cv2.GaussianBlur(room, (0, 0), sigma)[..., None]
+        levels = np.rint(blurred).astype(frame.rgb.dtype)
+        return cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    def close(self) -> None: ...
+
+
+def crop_to_fill(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scale (h, w, 3) until it covers height x width, keeping its aspect, and cut off what stands out, evenly."""
+    scale = max(height / picture.shape[0], width / picture.shape[1])
+    h, w = min(picture.shape[0], round(height / scale)), min(picture.shape[1], round(width / scale))
+    top, left = (picture.shape[0] - h) // 2, (picture.shape[1] - w) // 2
+    middle = picture[top : top + h, left : left + w]
+    smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(middle, (width, height), interpolation=smooth)
+
+
+def say_if_cropped(name: str, picture: np.ndarray, frame: Frame) -> None:
+    """Warn where the background's aspect is another than the frame's."""
+    (height, width), (h, w) = frame.size, picture.shape[:2]
+    if abs(np.log(w * height / (h * width))) > ASPECT_TOLERANCE:
+        log.warning("%s: background of %dx%d is cropped to fill frames of %dx%d", name, w, h, width, height)
+
+
+def to_depth(picture: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Between uint8 and uint16, full scale to full scale, rounded."""
+    if picture.dtype == dtype:
+        return picture
+    if dtype == np.uint16:
+        return picture.astype(np.uint16) * 257
+    return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _alike(picture: np.ndarray, other: np.ndarray) -> bool:
+    return picture.shape == other.shape and picture.dtype == other.dtype

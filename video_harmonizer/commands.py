@@ -1,0 +1,162 @@
+"""What the commands do: open what the options name, run the pipeline, say what was done."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from tqdm import tqdm
+
+from video_harmonizer import assemble
+from video_harmonizer.background import Background, Original, open_background
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Views
+from video_harmonizer.matting import Matting
+from video_harmonizer.matting.given import GivenMask
+from video_harmonizer.options import ImageOptions, LiveOptions, Options, VideoOptions
+from video_harmonizer.pipeline import run
+from video_harmonizer.report import Report, WarningList
+from video_harmonizer.sinks import Sink
+from video_harmonizer.sinks.window import QUIT, WindowSink
+from video_harmonizer.sinks.writer import ThreadedWriter
+from video_harmonizer.sources import Source, open_source
+from video_harmonizer.sources.image import read_image
+from video_harmonizer.sources.prefetch import PrefetchSource
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
+
+
+def video(options: VideoOptions, warnings: WarningList) -> int:
+    """Harmonize a file into a file; the exit status."""
+    with ExitStack() as cleanup:
+        source = _opened(cleanup, str(options.input))
+        if source.info.live:
+            raise InputError(f"{options.input}: a camera; for live video use run_webcam.py --source {options.input}")
+        inputs = [options.input, Path(options.background)]
+        sink = _opened_file(cleanup, options.output, options.view, source, options, inputs)
+        background = open_background(options.background)
+        device = assemble.choose_device(options.device)
+        matting = assemble.make_matting(options, device)
+        ahead = PrefetchSource(source)
+        cleanup.callback(ahead.close)
+        outputs = [(options.view, ThreadedWriter(sink))]
+        return _process(options, ahead, matting, background, outputs, warnings)
+
+
+def image(options: ImageOptions, warnings: WarningList) -> int:
+    """Harmonize one picture; the exit status."""
+    if (options.mask is None) == (options.background is None):
+        got = "neither" if options.mask is None else "both"
+        raise InputError(
+            f"{options.picture}: got {got} a mask and a background; give a MASK for a ready composite, "
+            "or --background for a photograph"
+        )
+    with ExitStack() as cleanup:
+        source = _opened(cleanup, str(options.picture))
+        if source.info.frames != 1:
+            raise InputError(f"{options.picture}: not one picture; for videos and sequences use the video command")
+        inputs = [path for path in (options.picture, options.mask) if path]
+        matting: Matting
+        background: Background
+        if options.mask is not None:
+            sink = _opened_file(cleanup, options.output, options.view, source, options, inputs)
+            matting = GivenMask(read_image(options.mask), str(options.mask))
+            background = Original()
+        else:
+            assert options.background is not None
+            inputs.append(Path(options.background))
+            sink = _opened_file(cleanup, options.output, options.view, source, options, inputs)
+            background = open_background(options.background)
+            matting = assemble.make_matting(options, assemble.choose_device(options.device))
+        return _process(options, source, matting, background, [(options.view, sink)], warnings)
+
+
+def live(options: LiveOptions, warnings: WarningList) -> int:
+    """Harmonize a camera, or a file at its own pace, in a window; the exit status."""
+    if not options.window and options.output is None:
+        raise InputError("--no-window: nothing would be shown or written; give --output FILE too")
+    with ExitStack() as cleanup:
+        outputs: list[tuple[str, Sink]] = []
+        window = None
+        if options.window:  # before any source: a window that opens after PyAV is loaded freezes
+            window = WindowSink("Video Harmonizer")
+            cleanup.callback(window.close)
+            outputs.append((options.view, window))
+        source = _opened(cleanup, options.source)
+        if options.output is not None:
+            inputs = [Path(options.source), Path(options.background)]
+            sink = _opened_file(cleanup, options.output, options.view, source, options, inputs)
+            outputs.append((options.view, ThreadedWriter(sink)))
+        background = open_background(options.background)
+        matting = assemble.make_matting(options, assemble.choose_device(options.device))
+        live_source = source.info.live
+        if not live_source:
+            source = PrefetchSource(source)
+            cleanup.callback(source.close)
+        pace = Pace()
+
+        def goes_on(views: Views) -> bool:
+            if window is None:
+                return True
+            if not live_source:
+                pace.wait(views.seconds)
+            return window.poll() != QUIT
+
+        return _process(options, source, matting, background, outputs, warnings, goes_on)
+
+
+class Pace:
+    """Holds a file back to the speed at which it was filmed."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until ``seconds`` after the first frame; not at all when that is past."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now - seconds
+        time.sleep(max(0.0, self._began + seconds - now))
+
+
+def _process(
+    options: Options,
+    source: Source,
+    matting: Matting,
+    background: Background,
+    outputs: Sequence[tuple[str, Sink]],
+    warnings: WarningList,
+    after_frame: Callable[[Views], bool] = lambda views: True,
+) -> int:
+    device = assemble.choose_device(options.device)
+    pipeline = assemble.make_pipeline(options, matting, background, [view for view, _ in outputs], device)
+    with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
+
+        def advance(views: Views) -> bool:
+            bar.update()
+            return after_frame(views)
+
+        done = run(source, pipeline, outputs, advance)
+    if options.report is not None:
+        Report.of(done, pipeline, str(device), warnings.texts).write(options.report)
+    log.info("%d frames in %.1f s (%.1f a second)", done.frames_out, done.seconds, done.frames_out / done.seconds)
+    if done.interrupted:
+        log.info("stopped by Ctrl-C: what was done until then is complete and playable")
+    return INTERRUPTED if done.interrupted else 0
+
+
+def _opened(cleanup: ExitStack, text: str) -> Source:
+    source = open_source(text)
+    cleanup.callback(source.close)
+    return source
+
+
+def _opened_file(
+    cleanup: ExitStack, path: Path, view: str, source: Source, options: Options, inputs: list[Path]
+) -> Sink:
+    sink = assemble.open_file_sink(path, view, source.info, options, inputs)
+    cleanup.callback(sink.abort)  # does nothing once the sink is closed
+    return sink

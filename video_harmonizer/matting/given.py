@@ -1,0 +1,32 @@
+"""A matte that is there already."""
+
+import cv2
+import numpy as np
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame, Matte
+
+
+class GivenMask:
+    """One mask for a picture: white is the foreground.
+
+    Args:
+        rgb: (H, W, 3) uint8 or uint16, the mask as it was read.
+        name: of its file, for messages.
+    """
+
+    name = "mask"
+
+    def __init__(self, rgb: np.ndarray, name: str) -> None:
+        levels = rgb if rgb.dtype == np.uint8 else (rgb // 257).astype(np.uint8)
+        self._alpha = cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
+        self._file = name
+
+    def matte(self, frame: Frame) -> Matte:
+        if self._alpha.shape != frame.size:
+            (height, width), (h, w) = frame.size, self._alpha.shape
+            raise InputError(f"{self._file}: mask of {w}x{h} for a picture of {width}x{height}; give one of its size")
+        return Matte(self._alpha)
+
+    def reset(self) -> None:
+        """Nothing to forget."""

@@ -1,0 +1,116 @@
+"""What a person can set, with what it means: the commands' options and the keys of a settings file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional, arg
+
+View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side"]
+BACKGROUNDS = "PICTURE|VIDEO|#rrggbb|blur[:RADIUS]"
+BackgroundName = Annotated[str, arg(metavar=BACKGROUNDS)]
+File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options that all commands share."""
+
+    matting: Literal["auto", "rvm_mobilenetv3", "rvm_resnet50"] = "auto"
+    """Matting network; auto takes the published weights that are downloaded, the small ones if there are none."""
+    matting_weights: File = None
+    """Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors)."""
+    downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
+    """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels. Small, full-length
+    people: 0.6 to 1; a person filling a 1080p frame: 0.25."""
+    harmonizer: Literal["s2crnet", "none"] = "s2crnet"
+    """Network that estimates the colour curves; none leaves colours as filmed."""
+    harmonizer_weights: File = None
+    """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""
+    strength: Annotated[float, arg(metavar="0..1")] = 1.0
+    """How much of the colour change to take."""
+    smoothing: Annotated[float, arg(metavar="SECONDS")] = 0.5
+    """Time in which the colours follow a change of light; 0 takes every frame's own estimate."""
+    device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
+    """Where the networks run; auto takes a GPU if there is one."""
+    codec: Annotated[str, arg(metavar="CODEC")] = "libx264"
+    """Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ..."""
+    crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None
+    """Constant rate factor: lower is better and larger. Default: what looks the same as the source (x264: 18)."""
+    preset: Annotated[str | None, arg(metavar="PRESET", help_behavior_hint="")] = None
+    """The encoder's speed: ultrafast ... veryslow for x264. Default: the encoder's own."""
+    report: File = None
+    """Write what was done, and how long each stage took, to this JSON file."""
+    config: File = None
+    """Settings file in TOML, with these options' names as keys; options on the command line come first."""
+
+
+@dataclass(frozen=True)
+class VideoOptions(Options):
+    """Put the person of a video file into another scene. Sound and timing stay as they are.
+
+    Example: python -m video_harmonizer video talk.mp4 --background beach.jpg -o talk-beach.mp4
+    """
+
+    input: Positional[Path] = tyro.MISSING
+    """Video file, folder of pictures or pattern such as frames/%04d.png."""
+    background: BackgroundName = tyro.MISSING
+    """What goes behind the person: a picture, a video (repeated), a colour, or the blurred original."""
+    output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
+    """Video file to write, or pictures: a folder, or a pattern such as out/%05d.png."""
+    view: View = "harmonized"
+    """Which picture to write."""
+
+
+@dataclass(frozen=True)
+class ImageOptions(Options):
+    """Harmonize one picture: a ready composite with its mask, or a photograph's person over a background.
+
+    Examples:
+      python -m video_harmonizer image composite.jpg mask.png -o harmonized.png
+      python -m video_harmonizer image portrait.jpg --background beach.jpg -o portrait-beach.png
+    """
+
+    picture: Positional[Path] = tyro.MISSING
+    """The composite, or the photograph."""
+    mask: Positional[Annotated[Path | None, arg(metavar="[MASK]", help_behavior_hint="")]] = None
+    """The composite's mask, white where the foreground is; without it the person is found by matting."""
+    background: Annotated[str | None, arg(metavar=BACKGROUNDS, help_behavior_hint="")] = None
+    """What goes behind the photograph's person; not with a mask."""
+    output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
+    """Picture to write: PNG, JPEG, WebP or TIFF."""
+    view: View = "harmonized"
+    """Which picture to write."""
+
+
+@dataclass(frozen=True)
+class LiveOptions(Options):
+    """Harmonize a webcam, live, in a window; with --output into a file too. Press q or Esc to end.
+
+    Examples:
+      python run_webcam.py --background beach.jpg
+      python run_webcam.py --source clip.mp4 --background blur:20 --output demo.mp4 --no-window
+    """
+
+    background: BackgroundName = tyro.MISSING
+    """What goes behind the person: a picture, a video (repeated), a colour, or the blurred original."""
+    source: Annotated[str, arg(metavar="CAMERA|FILE|pattern")] = "0"
+    """The camera's number, a video file, a picture, a folder of pictures, or pattern for a test pattern."""
+    output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")] = None
+    """Video file to record."""
+    view: View = "side-by-side"
+    """Which picture to show and record."""
+    window: bool = True
+    """Show a window; it needs a display."""
+
+
+@dataclass(frozen=True)
+class WeightsOptions:
+    """List, download or find the networks' weights: weights list | download NAME | path NAME."""
+
+    action: Positional[Literal["list", "download", "path"]]
+    """list: what there is, under which licence, and what is here; download: fetch into the cache and verify; path:
+    print where the file is."""
+    name: Positional[Annotated[str | None, arg(metavar="[NAME]", help_behavior_hint="")]] = None
+    """Which weights to download or find; see list."""

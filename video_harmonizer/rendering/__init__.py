@@ -1,0 +1,1 @@
+"""Full resolution, touched once: a lookup table per channel and one blend."""

@@ -1,0 +1,79 @@
+"""From a frame, its matte, a backdrop and curves to the pictures that were asked for."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from video_harmonizer.frame import Frame, Matte, ToneCurves, Views
+from video_harmonizer.harmonizers.curves import quantize
+from video_harmonizer.rendering.kernels import blend
+from video_harmonizer.rendering.views import PANELS, VIEWS, label, size_of
+
+BACKDROPS = {"foreground": (0, 0, 0), "green": (0, 177, 64)}  # 8-bit RGB; the green of studio cloth
+
+
+class CPURenderer:
+    """Renders chosen views of every frame into buffers that it owns and uses again.
+
+    Args:
+        views: names from `VIEWS`; each is rendered once a frame.
+    """
+
+    def __init__(self, views: Sequence[str]) -> None:
+        for view in views:
+            if view not in VIEWS:
+                raise ValueError(f"got view {view!r}; want one of {', '.join(VIEWS)}")
+        self.views = tuple(dict.fromkeys(views))
+        self._buffers: dict[str, np.ndarray] = {}
+
+    def render(self, frame: Frame, matte: Matte, backdrop: np.ndarray, curves: ToneCurves) -> Views:
+        """Make the views of one frame.
+
+        Args:
+            backdrop: (H, W, 3) of the frame's size and dtype.
+            curves: sampled at each of the frame's levels: 256 for uint8, 65536 for uint16.
+
+        Returns:
+            Pictures that stay as they are until the next frame is rendered.
+        """
+        table = quantize(curves.table, 8 * frame.rgb.itemsize)
+        images = {view: self._buffer(view, frame) for view in self.views}
+        for view, image in images.items():
+            if view == "side-by-side":
+                for panel, name in zip(np.split(image, len(PANELS), axis=1), PANELS, strict=True):
+                    draw(name, frame, matte, backdrop, table, panel)
+                    label(panel, name)
+            else:
+                draw(view, frame, matte, backdrop, table, image)
+        return Views(images, frame.index, frame.seconds)
+
+    def _buffer(self, view: str, frame: Frame) -> np.ndarray:
+        shape = (*size_of(view, *frame.size), 3)
+        buffer = self._buffers.get(view)
+        if buffer is None or buffer.shape != shape or buffer.dtype != frame.rgb.dtype:
+            buffer = self._buffers[view] = np.empty(shape, frame.rgb.dtype)
+        return buffer
+
+
+def draw(view: str, frame: Frame, matte: Matte, backdrop: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
+    """Draw one view other than side-by-side into ``out`` (H, W, 3); see `VIEWS` for what it shows."""
+    top = np.iinfo(out.dtype).max
+    if view == "original":
+        np.copyto(out, frame.rgb)
+    elif view == "alpha":
+        np.multiply(matte.alpha[..., None], out.dtype.type(top // 255), out=out, dtype=out.dtype)
+    else:
+        if view in BACKDROPS:
+            levels = np.array(BACKDROPS[view], out.dtype) * out.dtype.type(top // 255)
+            backdrop = np.broadcast_to(levels, out.shape)
+        if view != "harmonized":
+            table = _identity(out.dtype)
+        foreground = frame.rgb if matte.foreground is None else matte.foreground
+        blend(frame.rgb, foreground, matte.alpha, backdrop, table, out)
+
+
+@cache
+def _identity(dtype: np.dtype) -> np.ndarray:
+    """(3, levels): every level to itself."""
+    return np.tile(np.arange(np.iinfo(dtype).max + 1, dtype=dtype), (3, 1))

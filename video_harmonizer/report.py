@@ -1,0 +1,61 @@
+"""What a run did, for the `--report` file: read by people and by programs."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.pipeline import Pipeline, Run
+
+
+class WarningList(logging.Handler):
+    """Keeps the text of every warning that is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@dataclass(frozen=True)
+class Report:
+    """The contents of the file; a key a field."""
+
+    frames_in: int
+    frames_out: int
+    seconds: float
+    fps: float  # frames out a second
+    stages: dict[str, float]  # milliseconds a frame
+    matting: str
+    harmonizer: str
+    device: str
+    engine: str
+    warnings: list[str]
+    interrupted: bool
+
+    @classmethod
+    def of(cls, run: Run, pipeline: Pipeline, device: str, warnings: list[str]) -> "Report":
+        frames = max(run.frames_out, 1)
+        return cls(
+            frames_in=run.frames_in,
+            frames_out=run.frames_out,
+            seconds=round(run.seconds, 3),
+            fps=round(run.frames_out / run.seconds, 2) if run.seconds else 0.0,
+            stages={name: round(1e3 * seconds / frames, 3) for name, seconds in pipeline.timer.seconds.items()},
+            matting=pipeline.matting.name,
+            harmonizer=pipeline.estimator.name,
+            device=device,
+            engine="torch",
+            warnings=warnings,
+            interrupted=run.interrupted,
+        )
+
+    def write(self, path: Path) -> None:
+        """Raises InputError where the file can't be written."""
+        try:
+            path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: the report can't be written: {error.strerror}; give another place") from error

@@ -1,0 +1,1 @@
+"""What keeps a moving picture steady."""
