@@ -6,12 +6,14 @@ never stopped.
 
 import dataclasses
 import logging
+import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import tyro
 from safetensors.torch import save_file
@@ -26,7 +28,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.curves import render
 from video_harmonizer.harmonizers.s2crnet import S2CRNet, start_from_imagenet
 from video_harmonizer.thumbnails import SIZE
-from video_harmonizer.training.composites import TRAINING_LUTS, CompositeDataset, Photographs
+from video_harmonizer.training.composites import CompositeDataset, Photographs, read_luts
 from video_harmonizer.training.losses import foreground_mse, relative_l1
 from video_harmonizer.weights.load import read_state
 
@@ -107,17 +109,17 @@ def rate_at(step: int, settings: Training) -> float:
     if step < settings.warmup:
         return (step + 1) / settings.warmup
     progress = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    return 0.5 * (1 + float(np.cos(np.pi * progress)))
+    return 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def train(settings: Training) -> None:
     """Run to the last step, validating and saving on the way; exports ``weights.safetensors``."""
     torch.manual_seed(settings.seed)
     settings.run.mkdir(parents=True, exist_ok=True)
-    luts = np.load(settings.data / "luts.npz")["luts"]
     photographs = Photographs(settings.data, "train")
-    learning = [CompositeDataset(photographs, luts[:TRAINING_LUTS], size, settings.seed) for size in (SIZE // 2, SIZE)]
-    unseen = CompositeDataset(Photographs(settings.data, "val"), luts[TRAINING_LUTS:], SIZE, seed=1)
+    luts, unseen_luts = read_luts(settings.data)
+    learning = [CompositeDataset(photographs, luts, size, settings.seed) for size in (SIZE // 2, SIZE)]
+    unseen = CompositeDataset(Photographs(settings.data, "val"), unseen_luts, SIZE, seed=1)
     validation = DataLoader(unseen, 20, sampler=range(settings.validation))
 
     network = S2CRNet(settings.stages)
@@ -130,40 +132,46 @@ def train(settings: Training) -> None:
     kept = {"network": network, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
     start = restore(settings.run / "checkpoint.pt", kept)
 
-    events = SummaryWriter(str(settings.run), purge_step=start)
     batches = supply(learning, settings, start)
     bar = tqdm(batches, initial=start, total=settings.steps, unit="step", dynamic_ncols=True, mininterval=5)
-    for step, batch in enumerate(bar, start + 1):
-        network.train()
-        loss = loss_of(network, batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
-        optimizer.step()
-        schedule.step()
-        averaged.update_parameters(network)
-        if step % 20 == 0:
-            events.add_scalar("loss", loss.item(), step)
-            bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-        if step % settings.checkpoint_every == 0 or step == settings.steps:
-            save(settings.run / "checkpoint.pt", kept, step)
-        if step % settings.validate_every == 0 or step == settings.steps:
-            scores = validate(averaged.module, validation)
-            for name, value in scores.items():
-                events.add_scalar(f"validation/{name}", value, step)
-            tqdm.write(f"step {step}: " + ", ".join(f"{name} {scores[name]:.2f}" for name in sorted(scores)))
-            half = {key: value.half().contiguous() for key, value in averaged.module.state_dict().items()}
-            save_file(half, settings.run / "weights.safetensors")
-    events.close()
+    with SummaryWriter(str(settings.run), purge_step=start + 1) as events:
+        for step, batch in enumerate(bar, start + 1):
+            network.train()
+            loss = loss_of(network, batch)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+            optimizer.step()
+            schedule.step()
+            averaged.update_parameters(network)
+            if step % 20 == 0:
+                events.add_scalar("loss", loss.item(), step)
+                bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+            if step % settings.validate_every == 0 or step == settings.steps:
+                scores = validate(averaged.module, validation)
+                for name, value in scores.items():
+                    events.add_scalar(f"validation/{name}", value, step)
+                tqdm.write(f"step {step}: " + ", ".join(f"{name} {scores[name]:.2f}" for name in sorted(scores)))
+                export(settings.run / "weights.safetensors", averaged.module)
+            # last, since a resumed run does not come back to what its checkpoint's step left undone
+            if step % settings.checkpoint_every == 0 or step == settings.steps:
+                save(settings.run / "checkpoint.pt", kept, step)
 
 
 def supply(learning: list[CompositeDataset], settings: Training, start: int) -> Iterator[dict[str, Tensor]]:
     """Batches from step ``start`` on: small thumbnails first, then large ones."""
-    bounds = (0, settings.small_steps, settings.steps)
-    for dataset, first, last in zip(learning, bounds, bounds[1:], strict=True):
+    bounds = (0, min(settings.small_steps, settings.steps), settings.steps)
+    for dataset, (first, last) in zip(learning, pairwise(bounds), strict=True):
         order = range(max(first, start) * settings.batch, last * settings.batch)
         if order:
             yield from DataLoader(dataset, settings.batch, sampler=order, num_workers=settings.workers)
+
+
+def export(path: Path, network: nn.Module) -> None:
+    """Write the weights as float16, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    save_file({key: value.half().contiguous() for key, value in network.state_dict().items()}, partial)
+    partial.replace(path)
 
 
 def save(path: Path, kept: dict, step: int) -> None:
@@ -190,7 +198,8 @@ def main(settings: Annotated[Path, tyro.conf.Positional]) -> None:
     try:
         train(dataclasses.replace(Training(), **read_toml(Training, settings)))
     except InputError as error:
-        raise SystemExit(f"error: {error}") from None
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import pydantic
 
@@ -26,7 +26,8 @@ def read_toml(kind: type[T], path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {error.strerror}; give a settings file in TOML") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    fields = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    types = get_type_hints(kind)
     settings = {}
     for key, value in table.items():
         name = key.replace("-", "_")
@@ -35,7 +36,8 @@ def read_toml(kind: type[T], path: Path) -> dict[str, Any]:
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
             raise InputError(f"{path}: unknown setting {key!r}; {hint}")
         try:
-            settings[name] = pydantic.TypeAdapter(fields[name].type).validate_python(value)
+            settings[name] = pydantic.TypeAdapter(types[name]).validate_python(value)
         except pydantic.ValidationError as error:
-            raise InputError(f"{path}: {key} = {value!r}: {error.errors()[0]['msg'].lower()}") from error
+            message = error.errors()[0]["msg"]
+            raise InputError(f"{path}: {key} = {value!r}: {message[0].lower()}{message[1:]}") from error
     return settings

@@ -37,6 +37,23 @@ def render(image: Tensor, parameters: Tensor) -> Tensor:
     return image
 
 
+def interpolate(image: Tensor, knots: Tensor) -> Tensor:
+    """Send every pixel through curves given by their values at equal steps; differentiable in both arguments.
+
+    Args:
+        image: (B, 3, H, W) float, RGB 0..1; values outside are taken as the nearer end.
+        knots: (B, 3, K) what becomes of inputs 0, 1/(K-1), .. 1.
+
+    Returns:
+        (B, 3, H, W), not clamped.
+    """
+    batch, channels, count = knots.shape
+    place = image.reshape(batch, channels, -1).clamp(0, 1) * (count - 1)
+    low = place.detach().long().clamp_(max=count - 2)
+    way = place - low.to(place.dtype)
+    return torch.lerp(knots.gather(2, low), knots.gather(2, low + 1), way).view_as(image)
+
+
 def sample(parameters: Tensor, count: int) -> Tensor:
     """The composed curve of each channel at ``count`` equal steps of 0..1: (B, S, 3, L) -> (B, 3, count)."""
     ramp = torch.linspace(0, 1, count, dtype=torch.float64, device=parameters.device)

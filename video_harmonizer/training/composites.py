@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SHORT_SIDE = 256  # photographs are kept in memory at this size
 TRAINING_LUTS = 60  # of the tables in luts.npz; the others are kept for validation
+UNTOUCHED = 0.06  # of the training samples are harmonious already: there is nothing to do
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
 MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
 
@@ -111,11 +112,14 @@ class CompositeDataset(Dataset):
     (S, S, 3), what the composite ``background`` should have been, and ``target_mask`` (S, S), where it differs.
     """
 
-    def __init__(self, photographs: Photographs, luts: np.ndarray, size: int, seed: int) -> None:
+    def __init__(
+        self, photographs: Photographs, luts: np.ndarray, size: int, seed: int, untouched: float = UNTOUCHED
+    ) -> None:
         self.photographs = photographs
         self.luts = luts
         self.size = size
         self.seed = seed
+        self.untouched = untouched
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         random = np.random.default_rng([self.seed, index])
@@ -143,7 +147,7 @@ class CompositeDataset(Dataset):
         group = self.photographs.groups[random.integers(len(self.photographs.groups))]
         row = group[random.integers(len(group))]
         image, mask = self.photographs.images[row.image], self.photographs.masks[row.mask]
-        if random.random() < 0.2:
+        if random.random() < 0.3:
             other = self.photographs.rows[random.integers(len(self.photographs.rows))]
             image = self.photographs.images[other.image]
         mask = _fit(mask, image)
@@ -167,15 +171,15 @@ class CompositeDataset(Dataset):
         """(composite, target), both (S, S, 3) uint8."""
         original = image.astype(np.float32) / 255
         scene = original
-        regraded = random.random() < 0.45
+        regraded = random.random() < 0.4
         if regraded:  # the same raw developed twice, one for the scene and one for the foreground
             flat = np.ascontiguousarray(original.reshape(-1, 3))
             scene = perturb.grade(flat, random, self.luts).reshape(original.shape)
         covered = mask > 0
         choice = random.random()
         colors = original[covered]
-        if choice < 0.06:
-            colors = scene[covered]  # already harmonious: there is nothing to do
+        if choice < self.untouched:
+            colors = scene[covered]
         elif choice < 0.5:
             colors = perturb.transfer(colors, self._reference(group, random), random)
         elif choice < 0.9 or not regraded:
