@@ -119,7 +119,7 @@ def train(settings: Training) -> None:
     photographs = Photographs(settings.data, "train")
     luts, unseen_luts = read_luts(settings.data)
     learning = [CompositeDataset(photographs, luts, size, settings.seed) for size in (SIZE // 2, SIZE)]
-    unseen = CompositeDataset(Photographs(settings.data, "val"), unseen_luts, SIZE, seed=1)
+    unseen = CompositeDataset(Photographs(settings.data, "val"), unseen_luts, SIZE, seed=1, untouched=0)
     validation = DataLoader(unseen, 20, sampler=range(settings.validation))
 
     network = S2CRNet(settings.stages)
