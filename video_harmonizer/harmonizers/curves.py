@@ -30,7 +30,7 @@ def render(image: Tensor, parameters: Tensor) -> Tensor:
         slopes = stage * pieces / (stage.sum(-1, keepdim=True) + 1e-30)  # (B, 3, L)
         knots = torch.cumsum(slopes, -1) / pieces - slopes / pieces  # psi(i / L), i = 0..L-1
         x = image.reshape(batch, channels, -1).clamp(0, 1)
-        # the lower bound is for NaN, which then stays NaN instead of naming a piece that there isn't
+        # NaN becomes the lowest integer; clamped, it names a piece that there is, and stays NaN in `way`
         piece = (x.detach() * pieces).long().clamp_(0, pieces - 1)
         way = x - piece.to(x.dtype) / pieces
         image = (knots.gather(2, piece) + slopes.gather(2, piece) * way).view_as(image)
@@ -49,7 +49,7 @@ def interpolate(image: Tensor, knots: Tensor) -> Tensor:
     """
     batch, channels, count = knots.shape
     place = image.reshape(batch, channels, -1).clamp(0, 1) * (count - 1)
-    low = place.detach().long().clamp_(max=count - 2)
+    low = place.detach().long().clamp_(0, count - 2)
     way = place - low.to(place.dtype)
     return torch.lerp(knots.gather(2, low), knots.gather(2, low + 1), way).view_as(image)
 

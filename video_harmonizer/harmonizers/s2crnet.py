@@ -37,7 +37,7 @@ class CurveRenderingModule(nn.Module):
         self.fc_label_1 = nn.Linear(len(CLASSES), 32)
         self.fc_label_2 = nn.Linear(32, 64)
         self.fc_f_label = nn.Linear(FEATURES + 64, outputs)
-        # training starts at the identity: pieces around 0 would sum to about 0 and make wild curves
+        # pieces start around 1, whose curve is the identity; around 0 they would sum to about 0, and divide by it
         nn.init.ones_(self.fc_b_1.fc1.bias)
 
     def forward(self, foreground: Tensor, background: Tensor, label: Tensor | None) -> Tensor:

@@ -1,0 +1,193 @@
+"""S2CRNet against the original implementation, and what its forward pass promises."""
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torchvision.models import squeezenet1_1
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.harmonizers.curves import render, sample
+from video_harmonizer.harmonizers.s2crnet import CLASSES, S2CRNet, start_from_imagenet
+from video_harmonizer.weights.load import load_into, read_state
+
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+@pytest.fixture(scope="module")
+def folder(reference: Path) -> Path:
+    return reference / "reference"
+
+
+@pytest.fixture(scope="module")
+def deterministic(folder: Path) -> ModuleType:
+    """The generators of states and images that the golden vectors were made with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        return importlib.import_module("deterministic")
+
+
+@pytest.fixture(scope="module")
+def published(folder: Path, deterministic: ModuleType) -> dict[str, Tensor]:
+    """A state with the keys and shapes of the authors' checkpoint."""
+    return deterministic.state(json.loads((folder / "keys/s2crnet.json").read_text()), seed=0)
+
+
+@pytest.fixture(scope="module")
+def network() -> S2CRNet:
+    torch.manual_seed(0)
+    return S2CRNet().eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def inputs() -> Inputs:
+    """Two foregrounds and backgrounds with their masks; small, since any size will do."""
+    generator = torch.Generator().manual_seed(1)
+    pictures, mask = torch.rand((2, 2, 3, 64, 64), generator=generator), torch.zeros(2, 1, 64, 64)
+    mask[:, :, 16:48, 8:40] = 1
+    return pictures[0], mask, pictures[1], mask
+
+
+# --- the original implementation ------------------------------------------------------------------------------
+
+
+def test_keys_and_shapes_are_those_of_the_published_checkpoint(folder: Path):
+    wanted = json.loads((folder / "keys/s2crnet.json").read_text())
+    for stages in (1, 2):
+        assert {key: list(value.shape) for key, value in S2CRNet(stages).state_dict().items()} == wanted
+
+
+@pytest.mark.parametrize("label", [None, 0, 3])
+@pytest.mark.parametrize(("name", "stages"), [("single", 1), ("cascaded", 2)])
+def test_golden_vectors_agree(
+    folder: Path, deterministic: ModuleType, published: dict[str, Tensor], name: str, stages: int, label: int | None
+):
+    network = S2CRNet(stages).eval().requires_grad_(False)
+    network.load_state_dict(published, strict=True)
+    golden = np.load(folder / f"golden/s2crnet_{name}_label{label}_seed0.npz")
+
+    def picture(name: str) -> Tensor:
+        return deterministic.image(name, (1, 3, 256, 256))
+
+    def mask(name: str) -> Tensor:
+        return (deterministic.image(name, (1, 1, 256, 256)) > 0.5).float()
+
+    parameters = network(
+        picture("foreground"), mask("foreground_mask"), picture("background"), mask("background_mask"), label
+    )
+    image = deterministic.image("image", (1, 3, 48, 64))
+
+    assert parameters.shape == (1, stages, 3, 64)
+    for stage in range(stages):
+        np.testing.assert_allclose(parameters[:, stage].flatten(1), golden[f"params{stage + 1}"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(render(image, parameters[:, :1]), golden["stage1"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(render(image, parameters), golden["final"], rtol=0, atol=1e-4)
+
+
+def test_authors_checkpoint_layout_loads(published: dict[str, Tensor], tmp_path: Path):
+    path = tmp_path / "S2CRNet_pretrained.pth"
+    torch.save({"state_dict": published}, path)
+    network = S2CRNet()
+    load_into(network, read_state(path), path.name)
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, published[key]), key
+
+
+# --- the forward pass -----------------------------------------------------------------------------------------
+
+
+def test_label_is_one_class_or_one_for_each_picture(network: S2CRNet, inputs: Inputs):
+    person = network(*inputs, label=0)
+    vehicle = network(*inputs, label=CLASSES.index("vehicle"))
+    both = network(*inputs, label=torch.tensor([0, 3], dtype=torch.int32))
+    assert not torch.allclose(person, vehicle)
+    assert not torch.allclose(person, network(*inputs))
+    torch.testing.assert_close(both, torch.stack([person[0], vehicle[1]]))
+
+
+@pytest.mark.parametrize("label", [-1, len(CLASSES), torch.tensor([0, 7])])
+def test_unknown_label_is_refused(network: S2CRNet, inputs: Inputs, label: Tensor | int):
+    with pytest.raises(ValueError, match=r"want 0\.\.4: person, animal"):
+        network(*inputs, label=label)
+
+
+def test_stages_and_pieces_shape_the_answer(inputs: Inputs):
+    assert S2CRNet(stages=3, pieces=16)(*inputs).shape == (2, 3, 3, 16)
+    assert S2CRNet(stages=1)(*inputs).shape == (2, 1, 3, 64)
+
+
+@pytest.mark.parametrize(("stages", "pieces"), [(0, 64), (2, 0), (-1, 64)])
+def test_no_stages_or_pieces_are_refused(stages: int, pieces: int):
+    with pytest.raises(ValueError, match=f"got stages={stages}, pieces={pieces}"):
+        S2CRNet(stages, pieces)
+
+
+def test_single_stage_is_the_first_of_the_cascade(network: S2CRNet, inputs: Inputs):
+    single = S2CRNet(stages=1).eval()
+    single.load_state_dict(network.state_dict())
+    torch.testing.assert_close(single(*inputs), network(*inputs)[:, :1])
+
+
+def test_encoder_sees_the_foreground_inside_its_mask_and_the_background_outside(network: S2CRNet, inputs: Inputs):
+    foreground, foreground_mask, background, background_mask = inputs
+    hidden = foreground + 0.5 * (1 - foreground_mask), foreground_mask, background + 0.5 * background_mask
+    torch.testing.assert_close(network(*hidden, background_mask), network(*inputs), rtol=0, atol=0)
+    assert not torch.allclose(network(1 - foreground, *inputs[1:]), network(*inputs))
+    assert not torch.allclose(network(*inputs[:2], 1 - background, background_mask), network(*inputs))
+
+
+# --- where training starts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", [None, 0])
+def test_curves_are_near_the_identity_at_initialisation(inputs: Inputs, label: int | None):
+    for seed in range(5):
+        torch.manual_seed(seed)
+        parameters = S2CRNet().requires_grad_(False)(*inputs, label=label)
+        assert (sample(parameters, 256) - torch.linspace(0, 1, 256)).abs().max() < 0.15
+
+
+@pytest.fixture
+def imagenet() -> torch.nn.Module:
+    """A network that wants normalised pictures, with biases that matter."""
+    torch.manual_seed(2)
+    features = squeezenet1_1(weights=None).features.eval().requires_grad_(False)
+    for name, value in features.named_parameters():
+        if name.endswith("bias"):
+            value.normal_(std=0.1)
+    return features
+
+
+@pytest.mark.parametrize("prefix", ["", "features."])
+def test_imagenet_encoder_gives_the_same_features_of_plain_rgb(imagenet: torch.nn.Sequential, prefix: str):
+    state = {prefix + key: value.clone() for key, value in imagenet.state_dict().items()}
+    before = {key: value.clone() for key, value in state.items()}
+    network = S2CRNet().requires_grad_(False)
+    start_from_imagenet(network, state)
+
+    picture = torch.rand((2, 3, 63, 70))
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    normalised = (picture - mean[:, None, None]) / deviation[:, None, None]
+    torch.testing.assert_close(network.squeezenet1_1(picture), imagenet[:12](normalised), rtol=1e-5, atol=1e-5)
+    assert all(torch.equal(state[key], value) for key, value in before.items())
+
+
+def test_encoder_with_missing_layers_is_refused(imagenet: torch.nn.Sequential):
+    state = {key: value for key, value in imagenet.state_dict().items() if not key.startswith("0.")}
+    with pytest.raises(InputError, match=r"encoder: .* keys missing \(first: 0\.weight\)"):
+        start_from_imagenet(S2CRNet(), state)
+
+
+def test_published_imagenet_features_are_taken(reference: Path):
+    network = S2CRNet()
+    features = read_state(reference / "weights/squeezenet1_1_features.pth")
+    start_from_imagenet(network, features)
+    last = [key for key in network.squeezenet1_1.state_dict() if key.endswith("weight")][-1]
+    theirs = features.get(last, features.get(f"features.{last}"))
+    assert theirs is not None
+    assert torch.equal(network.squeezenet1_1.state_dict()[last], theirs)

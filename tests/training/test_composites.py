@@ -1,0 +1,176 @@
+"""Synthetic composites: repeatable, true to their target outside the foreground, robust to odd data."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from torch import Tensor
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.training.composites import CompositeDataset, Photographs, read_luts
+
+from .conftest import make_data, write_index
+
+SIDE = 48
+
+
+def dataset(root: Path, split: str = "train", seed: int = 0) -> CompositeDataset:
+    return CompositeDataset(Photographs(root, split), read_luts(root)[0], SIDE, seed)
+
+
+def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return all(one[name].equal(other[name]) for name in one)
+
+
+@pytest.fixture
+def own_data(data: Path, tmp_path: Path) -> Path:
+    """The folder, to be written to."""
+    return Path(shutil.copytree(data, tmp_path / "data"))
+
+
+# --- samples --------------------------------------------------------------------------------------------------
+
+
+def test_sample_depends_on_seed_and_index_alone(data: Path):
+    forwards, backwards = dataset(data), dataset(data)
+    samples = [forwards[index] for index in range(8)]
+    for index in reversed(range(8)):
+        assert equal(samples[index], backwards[index])
+    assert not equal(samples[0], samples[1])
+    assert not equal(samples[0], dataset(data, seed=1)[0])
+
+
+def test_sample_is_thumbnails_and_their_target(data: Path):
+    sample = dataset(data)[0]
+    assert {name: (tuple(value.shape), str(value.dtype)) for name, value in sample.items()} == {
+        "foreground": ((SIDE, SIDE, 3), "torch.uint8"),
+        "foreground_mask": ((SIDE, SIDE), "torch.uint8"),
+        "background": ((SIDE, SIDE, 3), "torch.uint8"),
+        "background_mask": ((SIDE, SIDE), "torch.uint8"),
+        "target": ((SIDE, SIDE, 3), "torch.uint8"),
+        "target_mask": ((SIDE, SIDE), "torch.uint8"),
+    }
+
+
+def test_composite_is_its_target_but_for_the_foreground(data: Path):
+    supply = dataset(data)
+    clean, foreign = 0, 0
+    for index in range(60):
+        sample = {name: value.numpy() for name, value in supply[index].items()}
+        difference = np.abs(sample["background"].astype(int) - sample["target"])
+        outside, inside = sample["target_mask"] == 0, sample["target_mask"] == 255
+        assert difference[outside].mean() < 9  # of noise and compression, which some composites have
+        clean += difference[outside].max() == 0
+        foreign += difference[inside].mean() > difference[outside].mean() + 2
+    assert clean >= 24  # 56 % are without noise and compression
+    assert foreign >= 36  # most: few are harmonious, and some looks are gentle
+
+
+def test_untouched_samples_are_harmonious_already(data: Path):
+    photographs, luts = Photographs(data, "train"), read_luts(data)[0]
+    share = {}
+    for untouched in (0.0, 1.0):
+        samples = [CompositeDataset(photographs, luts, SIDE, 0, untouched)[index] for index in range(40)]
+        share[untouched] = sum(sample["background"].equal(sample["target"]) for sample in samples) / 40
+    assert share[0.0] == 0
+    assert share[1.0] > 0.3  # 50 %: the others have noise, compression or light from one side
+
+
+def test_thumbnails_mask_is_mostly_that_of_the_target(data: Path):
+    supply = dataset(data)
+    samples = [supply[index] for index in range(40)]
+    same = sum(sample["background_mask"].equal(sample["target_mask"]) for sample in samples)
+    assert 15 <= same <= 35  # 60 %; the others are as imperfect as a matting network's
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.7])
+def test_masks_of_another_size_than_their_picture_work(tmp_path: Path, scale: float):
+    root = make_data(tmp_path / "data", mask_scale=scale)
+    supply = dataset(root)
+    for row in (row for group in supply.photographs.groups for row in group):
+        assert supply.photographs.masks[row.mask].shape == supply.photographs.images[row.image].shape[:2]
+    for index in range(40):  # enough to borrow masks and to take reference colours
+        assert supply[index]["target_mask"].float().mean() > 0.01 * 255
+
+
+def test_masks_that_are_all_too_small_are_an_error_and_no_endless_search(own_data: Path):
+    for path in own_data.glob("*mask.png"):
+        cv2.imwrite(str(path), np.zeros((40, 40), np.uint8))
+    with pytest.raises(InputError, match="hardly a mask covers 1 to 90 % of its picture"):
+        dataset(own_data)[0]
+
+
+# --- the folder -----------------------------------------------------------------------------------------------
+
+
+def test_splits_share_no_photograph(data: Path):
+    train, val = Photographs(data, "train"), Photographs(data, "val")
+    assert len(train.images) == 9
+    assert len(val.images) == 4
+    assert not train.images.keys() & val.images.keys()
+    assert sum(map(len, train.groups)) == 9  # masks: one photograph has none, another two
+
+
+def test_large_photographs_are_kept_small_and_in_rgb(own_data: Path):
+    blue = np.full((600, 900, 3), (250, 100, 20), np.uint8)  # as OpenCV stores it
+    cv2.imwrite(str(own_data / "01.png"), blue)
+    photographs = Photographs(own_data, "train")
+    assert photographs.images["01.png"].shape == (256, 384, 3)
+    assert photographs.images["01.png"][5, 5].tolist() == [20, 100, 250]
+    assert photographs.masks["01_mask.png"].shape == (256, 384)
+
+
+def test_broken_pictures_are_skipped_and_counted_once(own_data: Path, caplog: pytest.LogCaptureFixture):
+    (own_data / "08.png").write_bytes(b"no picture")  # two rows have it
+    (own_data / "03_mask.png").unlink()
+    with caplog.at_level(logging.WARNING):
+        supply = dataset(own_data)
+    assert supply.photographs.skipped == ["08.png", "03_mask.png"]
+    assert "2 unreadable pictures skipped, the first is 08.png" in caplog.text
+    assert {"08.png", "03.png"}.isdisjoint(row.image for row in supply.photographs.rows)
+    assert len(supply.photographs.rows) == 7
+    for index in range(20):
+        assert supply[index]["background"].shape == (SIDE, SIDE, 3)
+
+
+def test_missing_index_is_an_input_error(tmp_path: Path):
+    with pytest.raises(InputError, match=r"index\.csv: no such file; want a table with columns source,image,mask"):
+        Photographs(tmp_path, "train")
+
+
+def test_index_without_its_columns_is_an_input_error(tmp_path: Path):
+    (tmp_path / "index.csv").write_text("image,mask\n01.png,01_mask.png\n")
+    with pytest.raises(InputError, match=r"index\.csv: columns are image,mask; want"):
+        Photographs(tmp_path, "train")
+    (tmp_path / "index.csv").write_text("")
+    with pytest.raises(InputError, match=r"index\.csv: columns are none; want"):
+        Photographs(tmp_path, "train")
+
+
+def test_unknown_split_is_an_input_error(data: Path):
+    with pytest.raises(InputError, match="0 photographs with a mask in split 'test'; want 2 or more"):
+        Photographs(data, "test")
+
+
+def test_one_masked_photograph_is_not_enough(own_data: Path):
+    write_index(own_data, [("01.png", "01_mask.png", "1", "train"), ("02.png", "", "0", "train")])
+    with pytest.raises(InputError, match="1 photographs with a mask in split 'train'; want 2 or more"):
+        Photographs(own_data, "train")
+
+
+def test_tables_of_training_and_validation_differ(data: Path):
+    training, validation = read_luts(data)
+    assert training.shape == (60, 3, 3, 3, 3)
+    assert validation.shape == (2, 3, 3, 3, 3)
+    assert np.array_equal(np.load(data / "luts.npz")["luts"][60:], validation)
+
+
+def test_missing_or_too_few_tables_are_an_input_error(tmp_path: Path):
+    with pytest.raises(InputError, match=r"luts\.npz: no such file; want an array `luts`"):
+        read_luts(tmp_path)
+    np.savez(tmp_path / "luts.npz", luts=np.zeros((60, 2, 2, 2, 3)))
+    with pytest.raises(InputError, match=r"luts\.npz: 60 tables; want more than the 60 that training takes"):
+        read_luts(tmp_path)
