@@ -1,5 +1,6 @@
 """Where pictures go. One file a kind of sink; all keep the contract below."""
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,8 @@ class Sink(Protocol):
     `close` finishes what was written and gives it its final name; `abort` keeps what was written from
     taking the final name. Either ends the sink, and may be called twice.
     """
+
+    kept: Path | None  # after `abort`: where the pictures so far lie, if they can be used
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         """Take one (H, W, 3) RGB picture, uint8 or uint16, presented at ``seconds`` since the first frame.

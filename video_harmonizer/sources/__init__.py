@@ -1,8 +1,11 @@
 """Where frames come from. One file a kind of source; all keep the contract below."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
+from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, SourceInfo
 
 
@@ -18,3 +21,42 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
     def close(self) -> None: ...
+
+
+def open_source(text: str) -> Source:
+    """Open what a person named.
+
+    ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern; a
+    folder, ``frames/%04d.png`` or ``frames/*.png`` an image sequence; a name that ends like a picture's a
+    photograph; anything else a video file. Raises InputError for what can't be read.
+    """
+    try:
+        return _open(text)
+    except OSError as error:  # the name is too long, a folder on the way is closed, ...
+        raise InputError(f"{text}: it can't be read ({error.strerror}); check its name and permissions") from None
+
+
+def _open(text: str) -> Source:
+    # Each kind is imported when it is asked for: PyAV must not be loaded unless a video file is read (an OpenCV
+    # window that opens after it freezes).
+    if not text:
+        raise InputError("source: no name; give a video file, a picture, a folder of pictures or a camera's number")
+    if camera := re.fullmatch(r"(?:/dev/video)?(\d+)", text):
+        from video_harmonizer.sources.webcam import WebcamSource
+
+        return WebcamSource(int(camera[1]))
+    if text == "pattern" or text.startswith("pattern:"):
+        from video_harmonizer.sources.pattern import PatternSource
+
+        return PatternSource.parse(text)
+
+    from video_harmonizer.sources.image import IMAGE_SUFFIXES, ImageSequenceSource, PhotographSource, is_sequence
+
+    path = Path(text)
+    if is_sequence(path):
+        return ImageSequenceSource(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return PhotographSource(path)
+    from video_harmonizer.sources.video_file import VideoFileSource
+
+    return VideoFileSource(path)

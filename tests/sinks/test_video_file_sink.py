@@ -1,0 +1,415 @@
+"""Video files as they should be: times, sound, colours, and nobody's file destroyed."""
+
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import audio_packets, make_clip, moving_picture, plane_of, video_pts
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import SourceInfo, VideoColor
+from video_harmonizer.sinks.video_file import VideoFileSink
+from video_harmonizer.sources.video_file import VideoFileSource
+
+INFO = SourceInfo("test", 64, 48, Fraction(25), time_base=Fraction(1, 25))
+UNEVEN = [0, 3, 4, 9, 15, 16, 30, 31, 40, 77]
+
+
+def copy(source_path: Path, path: Path, stop_after: int | None = None, **kwargs) -> VideoFileSink:
+    """Send a clip through source and sink, unchanged."""
+    source = VideoFileSource(source_path)
+    info = source.info
+    sink = VideoFileSink(path, info.width, info.height, info, preset="ultrafast", audio_from=info.file, **kwargs)
+    for frame in source:
+        sink.write(frame.rgb, frame.seconds)
+        if stop_after and frame.index + 1 == stop_after:
+            break
+    source.close()
+    sink.close()
+    return sink
+
+
+def write(path: Path, pictures: list[np.ndarray], info: SourceInfo = INFO, **kwargs) -> None:
+    height, width = pictures[0].shape[:2]
+    sink = VideoFileSink(path, width, height, info, **kwargs)
+    for index, picture in enumerate(pictures):
+        sink.write(picture, index / 25)
+    sink.close()
+
+
+def seconds_of(path: Path) -> list[Fraction]:
+    with av.open(str(path)) as container:
+        time_base = container.streams.video[0].time_base or Fraction(1)
+    return [time * time_base for time in video_pts(path)]
+
+
+def duration_of(path: Path) -> float:
+    with av.open(str(path)) as container:
+        return (container.duration or 0) / av.time_base
+
+
+# Times and sound
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+@pytest.mark.parametrize(
+    ("clip", "time_base", "unit", "late"),
+    [("a.mp4", Fraction(1, 90000), 900, 0), ("a.mkv", Fraction(1, 1000), 33, 0), ("a.mp4", Fraction(1, 1000), 10, 400)],
+)
+def test_uneven_times_and_sound_come_through_exactly(tmp_path, name, clip, time_base, unit, late):
+    pts = [unit * time + late for time in UNEVEN]
+    clip = make_clip(
+        tmp_path / clip, pts=pts, time_base=time_base, audio=["aac", "aac"], audio_languages=["eng", "fra"]
+    )
+    copy(clip, tmp_path / name)
+    assert seconds_of(tmp_path / name) == seconds_of(clip)
+    for stream in (0, 1):
+        sound, copied = audio_packets(clip, stream), audio_packets(tmp_path / name, stream)
+        assert [data for _, data in copied] == [data for _, data in sound]
+        # Matroska counts in milliseconds
+        tolerance = Fraction(1, 1900) if ".mkv" in name else 0
+        assert all(abs(a - b) <= tolerance for (a, _), (b, _) in zip(sound, copied, strict=True))
+    with av.open(str(tmp_path / name)) as container:
+        assert [stream.language for stream in container.streams.audio] == ["eng", "fra"]
+
+
+def test_the_last_picture_lasts_as_long_as_in_the_source(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", last_duration=60, options={"bf": "0"})
+    copy(clip, tmp_path / "out.mp4")
+    assert duration_of(clip) == duration_of(tmp_path / "out.mp4") == pytest.approx(9 / 25 + 60 / 25)
+
+
+def test_tags_of_the_source_are_kept(tmp_path):
+    tags = {"title": "Señor", "creation_time": "2020-01-02T03:04:05.000000Z"}
+    clip = make_clip(tmp_path / "a.mp4", tags=tags)
+    copy(clip, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert tags.items() <= container.metadata.items()
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_sound_goes_on_past_the_pictures_of_a_whole_run_and_stops_with_them_otherwise(tmp_path, name):
+    clip = make_clip(tmp_path / name, pts=range(50), audio=["aac"], audio_seconds=4)
+    clip.write_bytes(clip.read_bytes().replace(b"DURATION", b"NOTHING_"))  # not every Matroska file has that tag
+    copy(clip, tmp_path / f"whole_{name}")
+    assert audio_packets(tmp_path / f"whole_{name}") == audio_packets(clip)
+    copy(clip, tmp_path / f"part_{name}", stop_after=20)
+    assert audio_packets(tmp_path / f"part_{name}")[-1][0] == pytest.approx(20 / 25, abs=0.05)
+
+
+def test_sound_and_pictures_lie_close_together_in_the_file(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", pts=range(250), audio=["aac"])
+    copy(clip, tmp_path / "out.mkv")
+    latest = {"video": 0.0, "audio": 0.0}
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        for packet in container.demux():
+            if packet.dts is not None:
+                latest[packet.stream.type] = float(packet.dts * packet.time_base)
+                assert abs(latest["video"] - latest["audio"]) < 0.5
+
+
+def test_a_transport_streams_clock_starts_at_zero_and_its_aac_fits_mp4(tmp_path):
+    late = 100 * 90000
+    clip = make_clip(
+        tmp_path / "a.ts",
+        pts=range(late, late + 30 * 3600, 3600),
+        time_base=Fraction(1, 90000),
+        audio=["aac"],
+        container_options={"mpegts_copyts": "1"},
+        audio_start=100,
+    )
+    assert VideoFileSource(clip).info.start > 90
+    for name in ("out.mp4", "out.mkv"):
+        copy(clip, tmp_path / name)
+        pictures, sound = seconds_of(tmp_path / name), audio_packets(tmp_path / name)
+        gap = seconds_of(clip)[0] - audio_packets(clip)[0][0]
+        assert min(pictures[0], sound[0][0]) == pytest.approx(0, abs=0.001)
+        assert pictures[0] - sound[0][0] == pytest.approx(gap, abs=0.0011)
+        with av.open(str(tmp_path / name)) as container:
+            assert sum(frame.samples for frame in container.decode(audio=0)) > 48000
+
+
+def test_sound_that_the_format_cannot_hold_is_said_first(tmp_path):
+    old = make_clip(tmp_path / "a.mov", audio=["pcm_mulaw"])
+    with pytest.raises(InputError, match=r"out\.mp4: it can't hold the audio of .*a\.mov \(pcm_mulaw\); write \.mov"):
+        copy(old, tmp_path / "out.mp4")
+    opus = make_clip(tmp_path / "b.mkv", audio=["libopus"])
+    with pytest.raises(InputError, match=r"out\.mov: .*opus.*write \.mkv"):
+        copy(opus, tmp_path / "out.mov")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.mov", "b.mkv"]
+
+
+def test_names_with_colons_and_percent_signs_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip = make_clip(tmp_path / "clip.mp4", audio=["aac"]).rename("in: 100%d ☂.mp4")
+    copy(Path(clip.name), Path("out: 100%d ☂.mp4"))
+    assert len(video_pts(tmp_path / "out: 100%d ☂.mp4")) == 10
+
+
+def test_one_picture_makes_a_video(tmp_path):
+    write(tmp_path / "a.mp4", [moving_picture(0, 64, 48)])
+    assert len(video_pts(tmp_path / "a.mp4")) == 1
+    assert duration_of(tmp_path / "a.mp4") == pytest.approx(1 / 25)
+
+
+def test_times_within_a_millisecond_stay_apart_in_matroska(tmp_path):
+    info = SourceInfo("test", 64, 48, Fraction(25))
+    sink = VideoFileSink(tmp_path / "a.mkv", 64, 48, info)
+    for index in range(5):
+        sink.write(moving_picture(index, 64, 48), index * 1e-4)
+    sink.close()
+    assert video_pts(tmp_path / "a.mkv") == [0, 1, 2, 3, 4]
+
+
+# Colours
+
+ORANGE = np.array([230, 115, 26], np.uint8)
+
+
+@pytest.mark.parametrize("matrix", [1, 6, 9])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize(("codec", "name"), [("libx264", "a.mp4"), ("libx264", "a.mkv"), ("libvpx-vp9", "a.webm")])
+def test_colours_are_written_as_tagged(tmp_path, matrix, full_range, codec, name):
+    info = SourceInfo("test", 64, 48, Fraction(25), color=VideoColor(9, 16, matrix, full_range))
+    write(tmp_path / name, [np.full((48, 64, 3), ORANGE)], info, codec=codec, crf=1)
+    with av.open(str(tmp_path / name)) as container:
+        frame = next(container.decode(video=0))
+        assert (frame.colorspace, frame.color_range) == (matrix, 2 if full_range else 1)
+        if codec != "libvpx-vp9":  # whose streams have no place for them
+            assert (frame.color_primaries, frame.color_trc) == (9, 16)
+    seen = next(iter(VideoFileSource(tmp_path / name))).rgb
+    assert np.abs(seen.astype(int) - ORANGE).max() <= 2
+
+
+def test_unsaid_colours_become_709_limited(tmp_path):
+    write(tmp_path / "a.mp4", [np.full((48, 64, 3), 255, np.uint8)])
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range) == (1, 1, 1, 1)
+    assert (plane_of(frame.planes[0]) == 235).all()
+
+
+def test_chroma_lies_where_players_expect_it(tmp_path):
+    """On the left pixel of each pair: a ramp of colour is not shifted."""
+    ramp = np.zeros((48, 64, 3), np.uint8)
+    ramp[..., 2] = np.arange(64) * 3
+    write(tmp_path / "a.mp4", [ramp], crf=1)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        cb = plane_of(next(container.decode(video=0)).planes[1])[12, 4:28].astype(float)
+    expected = 128 + 224 / 255 * 0.5 * np.arange(8, 56, 2) * 3
+    assert np.abs(cb - expected).max() < 1.1
+    assert abs((cb - expected).mean()) < 0.3  # half a pixel would be 0.66
+
+
+def test_ten_bit_sources_make_ten_bit_files(tmp_path):
+    deep = np.zeros((48, 64, 3), np.uint16)
+    deep[..., :] = np.linspace(0, 65535, 64).round()[None, :, None]
+    info = SourceInfo("test", 64, 48, Fraction(25), bits=10)
+    write(tmp_path / "a.mp4", [deep], info, crf=0)
+    source = VideoFileSource(tmp_path / "a.mp4")
+    assert source.info.bits == 10
+    assert np.abs(next(iter(source)).rgb.astype(int) - deep).max() <= 3 * 65535 / 1023  # and a little for the codec
+
+
+def test_an_eight_bit_encoder_takes_ten_bits_with_a_warning(tmp_path, caplog):
+    info = SourceInfo("test", 64, 48, Fraction(25), bits=10)
+    deep = np.full((48, 64, 3), ORANGE.astype(np.uint16) * 257)
+    with caplog.at_level(logging.WARNING):
+        write(tmp_path / "a.webm", [deep], info, codec="libvpx-vp9", crf=1)
+    assert "libvpx-vp9 codes 8 bits a channel; the source has 10" in caplog.text
+    assert np.abs(next(iter(VideoFileSource(tmp_path / "a.webm"))).rgb.astype(int) - ORANGE).max() <= 3  # dithered
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_lossless_codec_loses_nothing(tmp_path, dtype):
+    image = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (47, 65, 3), endpoint=True).astype(dtype)
+    info = SourceInfo("test", 65, 47, Fraction(25), bits=dtype().itemsize * 8)
+    write(tmp_path / "a.mkv", [image], info, codec="ffv1")
+    assert np.array_equal(next(iter(VideoFileSource(tmp_path / "a.mkv"))).rgb, image)
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "chroma"),
+    [("libx264", "a.mp4", "yuv444p"), ("libx265", "a.mp4", "yuv444p"), ("libvpx-vp9", "a.webm", "yuv420p")],
+)
+def test_odd_sizes_are_kept(tmp_path, caplog, codec, name, chroma):
+    with caplog.at_level(logging.WARNING):
+        write(tmp_path / name, [moving_picture(0, 65, 47)], codec=codec)
+    with av.open(str(tmp_path / name)) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.width, frame.height, frame.format.name) == (65, 47, chroma)
+    assert ("65x47 is odd" in caplog.text) == (chroma == "yuv444p")
+
+
+# Refusals
+
+
+def test_bad_places_are_refused_before_the_first_frame(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4")
+    (tmp_path / "soft.mp4").symlink_to(clip)
+    os.link(clip, tmp_path / "hard.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.iterdir())
+    data = clip.read_bytes()
+    for name, reason in {
+        "clip.mp4": "it is also read",
+        "soft.mp4": "it is also read",
+        "hard.mp4": "it is also read",
+        "folder.mp4": "it is a folder",
+        "nowhere/a.mp4": "there is no folder",
+        "file/a.mp4": "is a file, not a folder",
+        "a.xyz": r"not a kind of video known here; use \.m4v, \.mkv, \.mov, \.mp4, \.webm",
+        "a": "not a kind of video known here",
+        f"{'long' * 100}.mp4": "it can't be written",
+    }.items():
+        with pytest.raises(InputError, match=reason) as error:
+            VideoFileSink(tmp_path / name, 64, 48, INFO, audio_from=clip)
+        assert str(error.value).startswith(str(tmp_path / name))
+    with pytest.raises(InputError, match="it is also read"):
+        VideoFileSink(clip, 64, 48, INFO, inputs=[clip])
+    assert sorted(tmp_path.iterdir()) == before
+    assert clip.read_bytes() == data
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root can't write to")
+def test_an_unwritable_folder_is_refused_before_the_first_frame():
+    with pytest.raises(InputError, match=r"^/proc/self/a\.mp4: it can't be written"):
+        VideoFileSink(Path("/proc/self/a.mp4"), 64, 48, INFO)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"codec": "libx246"}, r"--codec libx246: unknown; did you mean libx264\? .*libx265.*ffv1"),
+        ({"codec": "gobbledygook"}, r"--codec gobbledygook: unknown; Common ones: libx264"),
+        ({"codec": "aac"}, "--codec aac: it codes audio"),
+        ({"preset": "quick"}, "--preset quick: libx264 does not take it"),
+        ({"codec": "ffv1", "crf": 20}, "--crf: ffv1 has no such setting"),
+        ({"codec": "libvpx-vp9", "preset": "fast"}, "--preset: libvpx-vp9 has no such setting"),
+        ({"codec": "prores_ks"}, r"a\.mp4: mp4 can't hold prores_ks; give another --codec or write \.mkv"),
+    ],
+)
+def test_a_bad_choice_of_encoder_is_refused_before_the_first_frame(tmp_path, options, reason):
+    with pytest.raises(InputError, match=reason):
+        VideoFileSink(tmp_path / "a.mp4", 64, 48, INFO, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_of_another_shape_is_a_mistake(tmp_path):
+    sink = VideoFileSink(tmp_path / "a.mp4", 64, 48, INFO)
+    with pytest.raises(ValueError, match=r"got a picture of shape \(10, 10, 3\), wanted \(48, 64, 3\)"):
+        sink.write(np.zeros((10, 10, 3), np.uint8), 0.0)
+    sink.abort()
+
+
+# Until it is whole
+
+
+def test_an_existing_file_stays_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_text("old")
+    (tmp_path / "a.partial.mp4").write_text("from an earlier run")
+    sink = VideoFileSink(path, 64, 48, INFO)
+    sink.write(moving_picture(0, 64, 48), 0.0)
+    assert path.read_text() == "old"
+    sink.close()
+    assert len(video_pts(path)) == 1
+    assert (tmp_path / "a.partial.mp4").read_text() == "from an earlier run"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_link_as_output_stays_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "a.mp4").symlink_to(tmp_path / "disk" / "real.mp4")
+    write(tmp_path / "a.mp4", [moving_picture(0, 64, 48)])
+    assert (tmp_path / "a.mp4").is_symlink()
+    assert len(video_pts(tmp_path / "disk" / "real.mp4")) == 1
+
+
+def test_abort_keeps_a_playable_part_and_says_where(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", pts=range(100), audio=["aac"])
+    source = VideoFileSource(clip)
+    sink = VideoFileSink(tmp_path / "a.mp4", 64, 48, source.info, audio_from=clip)
+    for frame, _ in zip(source, range(40), strict=False):
+        sink.write(frame.rgb, frame.seconds)
+    sink.abort()
+    source.close()
+    assert sink.kept is not None
+    assert sink.kept == tmp_path / "a.partial.mp4"
+    assert seconds_of(sink.kept) == seconds_of(clip)[:40]
+    assert 1 < audio_packets(sink.kept)[-1][0] < 2
+
+
+WRITER = """
+import os, signal, sys
+from fractions import Fraction
+from pathlib import Path
+from video_harmonizer.frame import SourceInfo
+from video_harmonizer.sinks.video_file import VideoFileSink
+from clips import moving_picture
+
+sink = VideoFileSink(Path(sys.argv[1]), 256, 192, SourceInfo("test", 256, 192, Fraction(25)), preset="ultrafast", crf=1)
+for index in range(400):
+    sink.write(moving_picture(index, 256, 192), index / 25)
+    if index == 250 and sys.argv[2] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+sink.close()
+"""
+
+
+def run_writer(path: Path, *arguments: str, **kwargs) -> subprocess.CompletedProcess:
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+    environment = os.environ | {"PYTHONPATH": paths}
+    command = [sys.executable, "-c", WRITER, str(path), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, **kwargs)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_killed_run_leaves_a_readable_part(tmp_path, name):
+    run = run_writer(tmp_path / name, "kill")
+    assert run.returncode == -signal.SIGKILL
+    part = seconds_of(tmp_path / name.replace(".", ".partial."))
+    assert len(part) > 150
+    assert part == [Fraction(index, 25) for index in range(len(part))]
+    assert not (tmp_path / name).exists()
+
+
+def test_a_disk_that_fills_up_is_an_error_and_the_old_file_stays(tmp_path):
+    def small_disk() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+    (tmp_path / "a.mp4").write_text("old")
+    run = run_writer(tmp_path / "a.mp4", "write", preexec_fn=small_disk)
+    assert run.returncode == 1
+    assert "InputError" in run.stderr
+    assert "a.mp4: it can't be written (File too large); free some space" in run.stderr
+    assert (tmp_path / "a.mp4").read_text() == "old"
+
+
+# Real clips
+
+
+@pytest.mark.parametrize("name", ["intel/asl_book.mkv", "intel/one-by-one-person-detection.mp4"])
+def test_a_real_clip_keeps_its_times_and_memory_stays_flat(reference, tmp_path, name):
+    clip = reference / "videos" / name
+    out = tmp_path / f"out{clip.suffix}"
+    source = VideoFileSource(clip)
+    sink = VideoFileSink(out, source.info.width, source.info.height, source.info, preset="ultrafast", audio_from=clip)
+    memory = {}
+    for frame in source:
+        sink.write(frame.rgb, frame.seconds)
+        memory[frame.index] = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    sink.close()
+    assert seconds_of(out) == seconds_of(clip)
+    assert duration_of(out) == pytest.approx(duration_of(clip), abs=0.002)
+    assert memory[max(memory)] - memory[min(200, max(memory) // 2)] < 20e6

@@ -1,0 +1,121 @@
+"""The window, in a process of its own: on a virtual display, or with none."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clips import make_clip
+
+SHOW = """
+import sys
+from pathlib import Path
+import cv2
+import numpy as np
+from video_harmonizer.sinks.window import QUIT, WindowSink
+
+window = WindowSink("test")
+from video_harmonizer.sources.video_file import VideoFileSource  # PyAV comes after the window
+
+shown = 0
+for frame in VideoFileSource(Path(sys.argv[1])):
+    window.write(frame.rgb, frame.seconds)
+    shown += 1
+assert window.poll() is None
+x, y, width, height = cv2.getWindowImageRect("test")
+assert (width, height) == (64, 48), (width, height)
+
+window.write(np.zeros((2160, 3840, 3), np.uint16), 1.0)
+x, y, width, height = cv2.getWindowImageRect("test")
+assert 600 < width <= 1280 and 300 < height <= 720, (width, height)
+
+second = WindowSink("second")
+cv2.destroyWindow("second")
+second.write(frame.rgb, 0.0)
+assert second.poll() == QUIT
+second.close()
+
+window.close()
+window.abort()
+window.close()
+print("shown", shown)
+"""
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """A virtual display's name."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed: no display to show a window on")
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1366x768x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        name = f":{answer.readline().strip()}"
+    yield name
+    server.terminate()
+    server.wait(timeout=10)
+
+
+def run(program: str, *arguments: str, **environment: str | None) -> subprocess.CompletedProcess:
+    merged = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment
+    settings = {name: value for name, value in merged.items() if value is not None}
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60)
+
+
+def test_a_video_file_is_shown_and_the_window_closes(display, tmp_path):
+    done = run(SHOW, str(make_clip(tmp_path / "a.mp4")), DISPLAY=display)
+    assert done.returncode == 0, done.stderr
+    assert "shown 10" in done.stdout
+
+
+OPEN = """
+from video_harmonizer.errors import InputError
+from video_harmonizer.sinks.window import WindowSink
+try:
+    WindowSink("test")
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here can the display be taken away")
+@pytest.mark.parametrize(("display", "reason"), [(None, "there is no display"), (":4711", "does not answer")])
+def test_without_a_display_it_is_said_how_to_go_on(display, reason):
+    done = run(OPEN, DISPLAY=display)
+    assert done.returncode == 0, done.stderr
+    assert reason in done.stdout
+    assert "--no-window" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here do the two libraries clash")
+def test_a_window_after_pyav_is_refused_rather_than_frozen():
+    done = run("import av" + OPEN)
+    assert done.returncode == 1
+    assert "open the window before the first video file" in done.stderr
+
+
+KEYS = """
+import sys
+import cv2
+import numpy as np
+from video_harmonizer.sinks.window import QUIT, WindowSink
+
+window = WindowSink("test")
+for code, key in ((ord("s"), "s"), (ord("Q"), QUIT), (27, QUIT), (-1, None), (0xFFE1, None)):
+    cv2.waitKey = lambda delay, code=code: code
+    window.write(np.zeros((4, 4, 3), np.uint8), 0.0)
+    cv2.waitKey = lambda delay: -1
+    assert window.poll() == key, (code, key)
+    assert window.poll() is None
+"""
+
+
+def test_keys_are_told_once(display):
+    done = run(KEYS, DISPLAY=display)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,101 @@
+"""Photographs and sequences of pictures."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import moving_picture
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.sources.image import ImageSequenceSource, PhotographSource, read_image
+
+RGB = moving_picture(0, 64, 48)
+
+
+def save(path: Path, image: np.ndarray) -> Path:
+    """Write with OpenCV: BGR, BGRA or gray."""
+    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+    return path
+
+
+def test_a_picture_is_read_as_rgb(tmp_path):
+    path = save(tmp_path / "grün ☂.png", RGB[..., ::-1])
+    frame = next(iter(PhotographSource(path)))
+    assert np.array_equal(frame.rgb, RGB)
+
+
+def test_sixteen_bits_are_kept(tmp_path):
+    deep = RGB.astype(np.uint16) * 256 + 7
+    source = PhotographSource(save(tmp_path / "a.png", deep[..., ::-1]))
+    assert source.info.bits == 16
+    assert np.array_equal(next(iter(source)).rgb, deep)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_is_spread_and_alpha_left_out(tmp_path, dtype):
+    gray = RGB[..., 0].astype(dtype)
+    assert np.array_equal(read_image(save(tmp_path / "gray.png", gray)), np.dstack([gray] * 3))
+    clear = np.dstack([RGB[..., ::-1], np.zeros((48, 64), np.uint8)]).astype(dtype)
+    assert np.array_equal(read_image(save(tmp_path / "clear.png", clear)), RGB)
+
+
+def test_the_orientation_in_a_photograph_is_obeyed(tmp_path):
+    path = save(tmp_path / "a.jpg", cv2.resize(RGB[..., ::-1], (64, 48)))
+    # EXIF with one entry: orientation (0x0112) 6, to be turned right
+    tiff = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+    segment = b"Exif\x00\x00" + tiff
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:])
+    turned = read_image(path)
+    assert turned.shape == (64, 48, 3)
+    assert np.abs(turned.astype(float) - np.rot90(RGB, -1)).mean() < 8
+
+
+def test_bad_pictures_are_named_with_what_was_wanted(tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "folder.png").mkdir()
+    save(tmp_path / "dot.png", RGB[:1, :1])
+    save(tmp_path / "float.tiff", RGB.astype(np.float32))
+    for name, reason in {
+        "missing.png": "no such file",
+        "folder.png": "it is a folder",
+        "empty.png": "empty file",
+        "text.png": "not a picture that can be read",
+        "dot.png": "1x1 picture; give one of at least 2x2",
+        "float.tiff": "float32 pixels",
+    }.items():
+        with pytest.raises(InputError, match=reason) as error:
+            PhotographSource(tmp_path / name)
+        assert str(error.value).startswith(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("pattern", ["", "frame%d.png", "frame*.png"])
+def test_a_sequence_is_read_in_natural_order(tmp_path, pattern):
+    for number in (10, 9, 2, 1):
+        save(tmp_path / f"frame{number}.png", np.full((4, 4, 3), number, np.uint8))
+    (tmp_path / "notes.txt").write_text("not a frame")
+    source = ImageSequenceSource(tmp_path / pattern, rate=Fraction(50))
+    frames = list(source)
+    assert [int(frame.rgb[0, 0, 0]) for frame in frames] == [1, 2, 9, 10]
+    assert [frame.seconds for frame in frames] == [0, 0.02, 0.04, 0.06]
+    assert (source.info.frames, source.info.rate) == (4, 50)
+
+
+def test_pictures_of_another_size_or_depth_are_refused_with_both(tmp_path):
+    save(tmp_path / "0.png", RGB)
+    save(tmp_path / "1.png", RGB[:24])
+    with pytest.raises(InputError, match=r"1\.png: 64x24 at 8 bits, after pictures of 64x48 at 8 bits"):
+        list(ImageSequenceSource(tmp_path))
+    save(tmp_path / "1.png", RGB.astype(np.uint16))
+    with pytest.raises(InputError, match="64x48 at 16 bits"):
+        list(ImageSequenceSource(tmp_path))
+
+
+def test_a_sequence_of_nothing_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no pictures there"):
+        ImageSequenceSource(tmp_path)
+    with pytest.raises(InputError, match="no pictures there"):
+        ImageSequenceSource(tmp_path / "nowhere" / "%04d.png")

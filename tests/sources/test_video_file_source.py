@@ -1,0 +1,353 @@
+"""Video files as they come: times, colours, orientation, damage."""
+
+import logging
+import struct
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.stream import Disposition
+from clips import flat_frame, make_clip, moving_picture, plane_of, tone, video_pts, yuv_codes
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.sources.video_file import VideoFileSource
+
+UNEVEN = [0, 3, 4, 9, 15, 16, 30, 31, 40, 77]
+ORANGE = (0.9, 0.45, 0.1)
+
+
+def read(path: Path) -> list:
+    source = VideoFileSource(path)
+    try:
+        return list(source)
+    finally:
+        source.close()
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    ("name", "time_base", "unit"),
+    [("a.mp4", Fraction(1, 90000), 1000), ("a.mkv", Fraction(1, 1000), 33), ("a.mov", Fraction(1, 600), 7)],
+)
+def test_uneven_times_are_exact(tmp_path, name, time_base, unit):
+    path = make_clip(tmp_path / name, pts=[unit * time for time in UNEVEN], time_base=time_base)
+    source = VideoFileSource(path)
+    times = [round(Fraction(frame.seconds) / source.info.time_base) * source.info.time_base for frame in source]
+    assert times == [unit * time * time_base for time in UNEVEN]
+
+
+def test_a_late_start_is_told_and_times_begin_at_zero(tmp_path):
+    path = make_clip(tmp_path / "a.mp4", pts=range(45000, 75000, 3000), time_base=Fraction(1, 90000), audio=["aac"])
+    source = VideoFileSource(path)
+    assert source.info.start == Fraction(1, 2)
+    assert [frame.seconds for frame in source][:2] == [0, pytest.approx(1 / 30)]
+
+
+def test_info_says_what_the_file_holds(tmp_path):
+    info = VideoFileSource(make_clip(tmp_path / "a.mp4", size=(64, 48))).info
+    assert (info.width, info.height, info.rate, info.frames, info.bits) == (64, 48, 25, 10, 8)
+    assert info.file == tmp_path / "a.mp4"
+    assert not info.live
+
+
+def test_one_frame_is_enough(tmp_path):
+    frames = read(make_clip(tmp_path / "a.mp4", pts=[0]))
+    assert [(frame.index, frame.seconds) for frame in frames] == [(0, 0.0)]
+
+
+def test_pictures_come_in_order_and_whole(tmp_path):
+    frames = read(make_clip(tmp_path / "a.mkv", pts=range(40), codec="ffv1", pixel_format="bgr0"))
+    assert [frame.index for frame in frames] == list(range(40))
+    for frame in frames:
+        assert np.array_equal(frame.rgb, moving_picture(frame.index, 64, 48))
+
+
+# Colours
+
+
+def tagged(matrix: int, full_range: bool) -> tuple[int, int, int, int]:
+    return (2, 2, matrix, 2 if full_range else 1)
+
+
+@pytest.mark.parametrize("matrix", [1, 5, 6, 9])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize(("pixel_format", "bits"), [("yuv420p", 8), ("yuv422p10le", 10), ("yuv444p12le", 12)])
+def test_tagged_colours_are_exact(tmp_path, matrix, full_range, pixel_format, bits):
+    codes = yuv_codes(ORANGE, matrix, full_range, bits)
+    path = make_clip(
+        tmp_path / "a.mkv",
+        codec="ffv1",
+        pixel_format=pixel_format,
+        picture=lambda _: flat_frame(codes, pixel_format, 64, 48),
+        color=tagged(matrix, full_range),
+    )
+    source = VideoFileSource(path)
+    rgb = next(iter(source)).rgb
+    assert rgb.dtype == (np.uint8 if bits == 8 else np.uint16)
+    assert (source.info.bits, source.info.color.matrix, source.info.color.full_range) == (bits, matrix, full_range)
+    one_code = 2 / 2**bits  # the colour was rounded to codes before it came here
+    assert np.abs(rgb / np.iinfo(rgb.dtype).max - ORANGE).max() <= one_code
+
+
+@pytest.mark.parametrize(("size", "matrix"), [((640, 480), 6), ((1280, 720), 1)])
+def test_untagged_colours_are_601_in_sd_and_709_in_hd(tmp_path, size, matrix):
+    codes = yuv_codes(ORANGE, matrix, full_range=False)
+    picture = flat_frame(codes, "yuv420p", *size)
+    path = make_clip(tmp_path / "a.mp4", pts=[0], size=size, picture=lambda _: picture, options={"crf": "0"})
+    source = VideoFileSource(path)
+    assert np.abs(next(iter(source)).rgb / 255 - ORANGE).max() <= 2 / 255
+    assert source.info.color.matrix == matrix
+
+
+def test_ten_bits_are_kept_and_fill_sixteen(tmp_path):
+    def ramp(_: int) -> av.VideoFrame:
+        frame = flat_frame((0, 512, 512), "yuv420p10le", 64, 48)
+        plane_of(frame.planes[0], np.uint16)[:] = np.linspace(64, 940, 64).round()
+        return frame
+
+    path = make_clip(tmp_path / "a.mkv", codec="ffv1", pixel_format="yuv420p10le", picture=ramp)
+    rgb = read(path)[0].rgb
+    expected = np.rint((np.linspace(64, 940, 64).round() - 64) / 876 * 65535)
+    assert np.abs(rgb[20, :, 1] - expected).max() <= 1
+    assert rgb[0, 0].tolist() == [0, 0, 0]
+    assert rgb[0, -1].tolist() == [65535] * 3
+
+
+@pytest.mark.parametrize(("pixel_format", "peak"), [("gray", 255), ("gray10le", 1023), ("gray16le", 65535)])
+def test_gray_works(tmp_path, pixel_format, peak):
+    path = make_clip(
+        tmp_path / "a.mkv",
+        codec="ffv1",
+        pixel_format=pixel_format,
+        picture=lambda _: flat_frame([peak], pixel_format, 64, 48),
+    )
+    rgb = read(path)[0].rgb
+    assert rgb.shape == (48, 64, 3)
+    assert (rgb == np.iinfo(rgb.dtype).max).all()
+
+
+def test_gray_that_says_limited_is_stretched(tmp_path):
+    path = make_clip(
+        tmp_path / "a.mp4",
+        pixel_format="gray",
+        picture=lambda _: flat_frame([235], "gray", 64, 48),
+        color=tagged(2, full_range=False),
+        options={"crf": "0"},
+    )
+    assert (read(path)[0].rgb == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format"), [("qtrle", "argb"), ("png", "rgba"), ("prores_ks", "yuva444p10le"), ("ffv1", "yuva420p")]
+)
+def test_alpha_is_left_out(tmp_path, codec, pixel_format):
+    def half_clear(index: int) -> av.VideoFrame:
+        rgba = np.dstack([moving_picture(index, 64, 48), np.full((48, 64), 128, np.uint8)])
+        return av.VideoFrame.from_ndarray(rgba, "rgba").reformat(format=pixel_format, dst_colorspace=5)
+
+    name = "a.mkv" if codec == "ffv1" else "a.mov"
+    path = make_clip(tmp_path / name, pts=range(2), codec=codec, pixel_format=pixel_format, picture=half_clear)
+    frame = read(path)[1]
+    assert frame.rgb.shape == (48, 64, 3)
+    difference = frame.rgb / np.iinfo(frame.rgb.dtype).max - moving_picture(1, 64, 48) / 255
+    assert np.abs(difference).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format"),
+    [("ffv1", "yuv420p"), ("libx264", "yuv444p"), ("libvpx-vp9", "yuv420p"), ("ffv1", "gray"), ("ffv1", "bgr0")],
+)
+def test_odd_sizes_work(tmp_path, codec, pixel_format):
+    path = make_clip(
+        tmp_path / "a.mkv",
+        pts=range(3),
+        size=(65, 47),
+        codec=codec,
+        pixel_format=pixel_format,
+        picture=lambda i: av.VideoFrame.from_ndarray(moving_picture(i, 65, 47)).reformat(format=pixel_format),
+    )
+    frames = read(path)
+    assert [frame.rgb.shape for frame in frames] == [(47, 65, 3)] * 3
+    expected = moving_picture(2, 65, 47)
+    if pixel_format == "gray":
+        expected = expected @ np.array([0.299, 0.587, 0.114])[:, None]
+    assert np.abs(frames[2].rgb - expected.astype(float)).mean() < 6
+
+
+def test_oblong_pixels_become_square(tmp_path):
+    path = make_clip(tmp_path / "a.mp4", pts=[0], size=(72, 48), pixel_aspect=Fraction(4, 3))
+    source = VideoFileSource(path)
+    assert (source.info.width, source.info.height) == (96, 48)
+    assert np.abs(next(iter(source)).rgb[..., :2].astype(float) - moving_picture(0, 96, 48)[..., :2]).mean() < 6
+
+
+# Orientation
+
+CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)  # seen upright
+ONE = 1 << 16
+# The track header's matrix, as cameras write it (ISO 14496-12, 8.3.2: p q 1 times a b u / c d v / x y w), and
+# how the picture lies in the file when it is to look like CORNERS.
+MATRICES = {
+    "upright": ((ONE, 0, 0, ONE), CORNERS),
+    "turned right to be seen": ((0, ONE, -ONE, 0), np.rot90(CORNERS)),
+    "turned left to be seen": ((0, -ONE, ONE, 0), np.rot90(CORNERS, -1)),
+    "upside down": ((-ONE, 0, 0, -ONE), np.rot90(CORNERS, 2)),
+    "mirrored": ((-ONE, 0, 0, ONE), CORNERS[:, ::-1]),
+    "mirrored and turned": ((0, ONE, ONE, 0), CORNERS.transpose(1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_the_display_matrix_makes_the_picture_upright(tmp_path, matrix):
+    (a, b, c, d), stored = MATRICES[matrix]
+    height, width = (48, 64) if a else (64, 48)  # upright 64 wide
+    size = (64, 48) if a else (48, 64)
+    blocks = stored.repeat(size[1] // 2, axis=0).repeat(size[0] // 2, axis=1)
+    path = make_clip(tmp_path / "a.mp4", pts=range(3), size=size, picture=lambda _: av.VideoFrame.from_ndarray(blocks))
+    data = bytearray(path.read_bytes())
+    at = data.index(struct.pack(">9i", ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30), data.index(b"tkhd"))
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+
+    source = VideoFileSource(path)
+    rgb = list(source)[-1].rgb
+    assert (source.info.width, source.info.height) == (64, 48) == (rgb.shape[1], rgb.shape[0])
+    assert height * width == 64 * 48
+    centres = rgb[12::24, 16::32].astype(int)
+    assert np.abs(centres - CORNERS).max() < 12
+
+
+# What can't be read
+
+
+def test_bad_files_are_named_with_what_was_wanted(tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("not a video at all")
+    whole = make_clip(tmp_path / "whole.mp4").read_bytes()
+    (tmp_path / "no_index.mp4").write_bytes(whole[: len(whole) // 2])  # moov comes last
+    with av.open(str(tmp_path / "sound.m4a"), "w") as output:
+        voice = output.add_stream("aac", rate=48000, layout="stereo")
+        output.mux(voice.encode(tone(0, 1024)))
+        output.mux(voice.encode(None))
+    dot = flat_frame((128, 128, 128), "yuv444p", 1, 1)
+    make_clip(tmp_path / "dot.mkv", pts=[0], size=(1, 1), codec="ffv1", pixel_format="yuv444p", picture=lambda _: dot)
+
+    for name, reason in {
+        "missing.mp4": "no such file",
+        ".": "it is a folder",
+        "empty.mp4": "empty file",
+        "text.mp4": "not a video that can be read",
+        "no_index.mp4": "without its index",
+        "sound.m4a": "audio only",
+        "dot.mkv": "1x1 picture; give a video of at least 2x2",
+    }.items():
+        with pytest.raises(InputError, match=reason) as error:
+            VideoFileSource(tmp_path / name)
+        assert str(error.value).startswith(str(tmp_path / name))
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.mp4", {"movflags": "faststart"}), ("a.mkv", {}), ("a.avi", {})])
+@pytest.mark.parametrize("part", [0.5, 0.8])
+def test_data_that_ends_early_is_said_after_the_last_frame(tmp_path, name, options, part):
+    whole = make_clip(tmp_path / name, pts=range(60), container_options=options).read_bytes()
+    (tmp_path / f"cut_{name}").write_bytes(whole[: int(len(whole) * part)])
+    source = VideoFileSource(tmp_path / f"cut_{name}")
+    got = 0
+    with pytest.raises(InputError, match=r"ends early: got \d+ of 60 frames") as error:  # noqa: PT012
+        for frame in source:
+            got = frame.index + 1
+    assert 5 < got < 55
+    assert f"got {got} of 60" in str(error.value)
+
+
+def test_a_matroska_file_without_statistics_may_have_longer_sound(tmp_path):
+    path = make_clip(tmp_path / "a.mkv", pts=range(50), audio=["aac"], audio_seconds=4)
+    data = path.read_bytes().replace(b"DURATION", b"NOTHING_")
+    path.write_bytes(data)
+    assert len(read(path)) == 50
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="ends early"):
+        read(path)
+
+
+def test_a_trimmed_mp4_is_not_taken_for_a_cut_one(tmp_path):
+    """An edit list that shows the second half only, as phones write when a clip is trimmed."""
+    path = make_clip(tmp_path / "a.mp4", pts=range(50), options={"bf": "0", "g": "5"})
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") + 12
+    data[at : at + 8] = struct.pack(">Ii", 1000, 12800)  # one second (movie time) from one second on (12800 a second)
+    path.write_bytes(data)
+    assert len(read(path)) == 25
+
+
+def test_a_damaged_packet_is_left_out_with_one_warning(tmp_path, caplog):
+    path = make_clip(tmp_path / "a.mov", pts=range(60), codec="png", pixel_format="rgb24")
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 4] == b"\x89PNG"]
+    for at in starts[20:23]:
+        data[at : at + 60] = bytes(60)
+    path.write_bytes(data)
+    with caplog.at_level(logging.WARNING):
+        frames = read(path)
+    assert len(frames) == 57
+    assert [record.message for record in caplog.records if "damaged" in record.message] == [
+        f"{path}: damaged: what can't be decoded is left out (Invalid data found when processing input)"
+    ]
+    assert frames[20].seconds == pytest.approx(23 / 25)
+
+
+def test_flash_and_mpeg_files_are_read_to_the_end_without_a_warning(tmp_path, caplog):
+    for name, codec in (("a.flv", "libx264"), ("a.mpg", "mpeg2video")):
+        path = make_clip(tmp_path / name, pts=range(20), codec=codec)
+        assert VideoFileSource(path).info.frames != 1  # estimated, and "one" would make it a picture
+        assert len(read(path)) == 20
+    assert caplog.text == ""
+
+
+def test_cover_art_is_not_the_video(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as output:
+        cover = output.add_stream("png", rate=25, width=16, height=16, pix_fmt="rgb24")
+        cover.disposition = Disposition.attached_pic
+        video = output.add_stream("libx264", rate=25, width=64, height=48)
+        output.mux(cover.encode(av.VideoFrame.from_ndarray(moving_picture(0, 16, 16))))
+        for index in range(3):
+            output.mux(video.encode(av.VideoFrame.from_ndarray(moving_picture(index, 64, 48))))
+        output.mux(video.encode(None))
+    assert [frame.size for frame in read(path)] == [(48, 64)] * 3
+
+
+def test_tags_in_an_old_encoding_do_no_harm(tmp_path):
+    path = make_clip(tmp_path / "a.mkv", tags={"title": "caf#"})
+    path.write_bytes(path.read_bytes().replace(b"caf#", b"caf\xe9"))
+    assert len(read(path)) == 10
+
+
+# Closing
+
+
+def test_closing_from_another_thread_ends_the_iteration(tmp_path):
+    source = VideoFileSource(make_clip(tmp_path / "a.mp4", pts=range(200)))
+    seen = []
+    for frame in source:
+        seen.append(frame.index)
+        if frame.index == 5:
+            closer = threading.Thread(target=source.close)
+            closer.start()
+            closer.join()
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
+def test_real_clips_have_the_times_in_the_file(reference):
+    for name in ("intel/asl_book.mkv", "intel/asl_yes.mkv"):
+        path = reference / "videos" / name
+        source = VideoFileSource(path)
+        times = [round(Fraction(frame.seconds) / source.info.time_base) for frame in source]
+        pts = video_pts(path)
+        assert times == [time - pts[0] for time in pts]

@@ -1,0 +1,151 @@
+"""Choosing a video encoder, its pixel format and its settings, so that a bad choice is said at once."""
+
+import difflib
+import logging
+import os
+from fractions import Fraction
+
+import av
+from av.codec import Codec
+from av.codec.codec import UnknownCodecError
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import SourceInfo
+from video_harmonizer.sinks.packing import FramePacker
+
+log = logging.getLogger(__name__)
+
+COMMON_CODECS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks", "ffv1")
+# Constant rate factors at which hardly an eye finds a difference; the encoders' own defaults are lower.
+DEFAULT_CRF = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libsvtav1": 24}
+ASSUMED_RATE = Fraction(30)
+
+# Pixel formats, those that most players show first.
+EIGHT_BITS = ("yuv420p", "yuv422p", "yuv444p")
+MORE_BITS = ("yuv420p10le", "yuv422p10le", "yuv444p10le")
+EXACT_8_BITS = ("gbrp", "bgr0", "rgb24")
+EXACT_16_BITS = ("gbrp16le", "rgb48le", "rgb48be")
+LOSSY, LOSSLESS = 2, 4  # AV_CODEC_PROP_*
+
+
+class Encoding:
+    """An encoder with a pixel format and settings, found to work by opening it once.
+
+    Lossless codecs take RGB as it is. All others get 4:2:0, in 10 bits for a source of more than 8. An odd
+    width or height keeps its size: encoders that can't halve it (x264, x265) get 4:4:4, which fewer players
+    show than 4:2:0, but no pixel is invented or lost; a warning says so.
+
+    Args:
+        codec: an FFmpeg encoder's name.
+        crf: constant rate factor; None for `DEFAULT_CRF`.
+        preset: the encoder's preset; None for its own default.
+        width, height: of the pictures.
+        info: of the source: its depth, colour and rate.
+        time_base: of the frames' ``pts``.
+
+    Raises:
+        InputError: there is no such encoder, or it does not take the size or a setting.
+    """
+
+    def __init__(
+        self,
+        codec: str,
+        crf: int | None,
+        preset: str | None,
+        width: int,
+        height: int,
+        info: SourceInfo,
+        time_base: Fraction,
+    ) -> None:
+        self.codec = _find(codec)
+        self.rate = info.rate or ASSUMED_RATE
+        self._size, self._time_base = (width, height), time_base
+        crf = DEFAULT_CRF.get(self.codec.name) if crf is None else crf
+        asked = {"crf": crf, "preset": preset}
+        self._settings = {name: str(value) for name, value in asked.items() if value is not None}
+        self._color = info.color
+        self._pixel_format = self._first_that_opens(self._candidates(info.bits))
+        self.packer = self._packer(self._pixel_format)
+        self._warn_of_compromises(info.bits)
+
+    def set_up(self, context: VideoCodecContext) -> None:
+        """Give the encoder's context all that it needs before it opens."""
+        self._set_up(context, self._pixel_format, self._settings)
+
+    def _set_up(self, context: VideoCodecContext, pixel_format: str, settings: dict[str, str]) -> None:
+        packer = self._packer(pixel_format)
+        context.width, context.height = self._size
+        context.pix_fmt = pixel_format
+        context.time_base, context.framerate = self._time_base, self.rate
+        context.thread_type = "AUTO"  # PyAV's default is slices, which costs x264 quality
+        context.color_primaries, context.color_trc = packer.primaries, packer.transfer
+        context.colorspace, context.color_range = packer.matrix, packer.range
+        context.options = dict(settings)
+        if self.codec.name == "libx265":  # writes to the terminal past FFmpeg's log
+            context.options["x265-params"] = "log-level=none"
+
+    def _packer(self, pixel_format: str) -> FramePacker:
+        return FramePacker(pixel_format, *self._size, self._color)
+
+    def _candidates(self, bits: int) -> list[str]:
+        if self.codec.properties & (LOSSY | LOSSLESS) == LOSSLESS:
+            wanted = EXACT_16_BITS + EXACT_8_BITS if bits > 8 else EXACT_8_BITS + EXACT_16_BITS
+        else:
+            wanted = MORE_BITS + EIGHT_BITS if bits > 8 else EIGHT_BITS + MORE_BITS
+        known = {pixel_format.name for pixel_format in self.codec.video_formats or ()}
+        return [name for name in wanted if name in known]
+
+    def _first_that_opens(self, candidates: list[str]) -> str:
+        reason = "it takes none of the pixel formats used here"
+        for pixel_format in candidates:
+            try:
+                self._try(pixel_format, self._settings)
+            except FFmpegError as error:
+                reason = error.strerror or str(error)
+            else:
+                return pixel_format
+        for name, value in self._settings.items():
+            others = {key: kept for key, kept in self._settings.items() if key != name}
+            if any(self._opens(pixel_format, others) for pixel_format in candidates):
+                raise InputError(f"--{name} {value}: {self.codec.name} does not take it; leave it out")
+        size = "{}x{}".format(*self._size)
+        raise InputError(f"--codec {self.codec.name}: it can't code {size} here ({reason}); use libx264")
+
+    def _opens(self, pixel_format: str, settings: dict[str, str]) -> bool:
+        try:
+            self._try(pixel_format, settings)
+        except FFmpegError:
+            return False
+        return True
+
+    def _try(self, pixel_format: str, settings: dict[str, str]) -> None:
+        context = av.CodecContext.create(self.codec.name, "w")
+        assert isinstance(context, VideoCodecContext)
+        self._set_up(context, pixel_format, settings)
+        context.open()
+        if unused := [name for name in settings if name in context.options]:
+            raise InputError(f"--{unused[0]}: {self.codec.name} has no such setting; leave it out")
+
+    def _warn_of_compromises(self, bits: int) -> None:
+        name, (width, height) = self.codec.name, self._size
+        if bits > 8 and max(part.bits for part in av.VideoFormat(self._pixel_format).components) == 8:
+            log.warning("%s codes 8 bits a channel; the source has %d", name, bits)
+        if (width % 2 or height % 2) and self._pixel_format.startswith("yuv444"):
+            log.warning("%dx%d is odd: coded as 4:4:4, which some players don't show", width, height)
+
+
+def _find(name: str) -> Codec:
+    if name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to the terminal past FFmpeg's log
+    try:
+        codec = Codec(name, "w")
+    except UnknownCodecError:
+        near = max(COMMON_CODECS, key=lambda known: difflib.SequenceMatcher(None, name, known).ratio())
+        alike = difflib.SequenceMatcher(None, name, near).ratio() > 0.5
+        hint = f"did you mean {near}? " if alike else ""
+        raise InputError(f"--codec {name}: unknown; {hint}Common ones: {', '.join(COMMON_CODECS)}") from None
+    if codec.type != "video":
+        raise InputError(f"--codec {name}: it codes {codec.type}; give a video codec such as libx264")
+    return codec

@@ -1,0 +1,141 @@
+"""Pictures on disk: one, or a numbered sequence."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import SourceInfo
+from video_harmonizer.sinks.staging import StagedFile, cannot_write, check_folder, free_name, nothing_came
+
+DEEP_SUFFIXES = {".png", ".tif", ".tiff"}  # that hold 16 bits a channel
+IMAGE_SUFFIXES = DEEP_SUFFIXES | {".jpg", ".jpeg", ".webp"}
+PRINTF_NUMBER = re.compile(r"%0?\d*d")
+
+
+class ImageFileSink:
+    """One picture, written whole or not at all. PNG and TIFF keep 16 bits; JPEG and WebP are 8.
+
+    Raises InputError for a place that can't be written, an unknown suffix, or a source of several frames.
+    """
+
+    kept: Path | None = None  # a picture is whole or not there: an abort leaves nothing
+
+    def __init__(self, path: Path, info: SourceInfo, inputs: Iterable[Path] = ()) -> None:
+        _check_suffix(path)
+        if info.frames != 1:
+            many = f"{info.frames} frames" if info.frames else "many frames"
+            raise InputError(f"{path}: one picture, but {info.name} has {many}; give a video or frames/%05d.png")
+        self._file = StagedFile(path, inputs)
+        self._written = False
+        self._ended = False
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        if self._written:
+            raise InputError(f"{self._file.final}: one picture, and a second one came; give frames/%05d.png")
+        _write(image, self._file.path)
+        self._written = True
+
+    def close(self) -> None:
+        if self._ended:
+            return
+        if not self._written:
+            self.abort()
+            raise nothing_came(self._file.final)
+        self._ended = True
+        self._file.publish()
+
+    def abort(self) -> None:
+        if not self._ended:
+            self._file.discard()
+        self._ended = True
+
+
+class ImageSequenceSink:
+    """Numbered pictures, from 0. They wait in a folder ``frames.partial`` until all are there.
+
+    Args:
+        path: a folder (pictures are then ``00000.png`` and so on) or a pattern like ``out/%05d.jpg``. The
+            folder is made where it is missing.
+
+    Raises:
+        InputError: the place can't be written, has pictures of such names already, or the suffix is unknown.
+    """
+
+    kept: Path | None = None  # after `abort`: the folder with the pictures so far
+
+    def __init__(self, path: Path) -> None:
+        pattern = path if PRINTF_NUMBER.search(path.name) else path / "%05d.png"
+        _check_suffix(pattern)
+        self._name = pattern.name
+        self._folder = pattern.parent.resolve()
+        self._made_folder = not self._folder.exists()
+        if self._made_folder:
+            check_folder(path, self._folder.parent)
+        else:
+            check_folder(path, self._folder)
+            self._refuse_pictures_already_there(path)
+        try:
+            self._folder.mkdir(exist_ok=True)
+            self._staging = free_name(self._folder / "frames.partial")
+            self._staging.mkdir()
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        self._count = 0
+        self._ended = False
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        number = self._count
+        _write(image, self._staging / PRINTF_NUMBER.sub(lambda match: match[0] % number, self._name, count=1))
+        self._count += 1
+
+    def close(self) -> None:
+        if self._ended:
+            return
+        if not self._count:
+            self.abort()
+            raise nothing_came(self._folder)
+        for picture in sorted(self._staging.iterdir()):
+            picture.replace(self._folder / picture.name)
+        self._staging.rmdir()
+        self._ended = True
+
+    def abort(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        if self._count:
+            self.kept = self._staging
+            return
+        self._staging.rmdir()
+        if self._made_folder:
+            self._folder.rmdir()
+
+    def _refuse_pictures_already_there(self, path: Path) -> None:
+        before, after = PRINTF_NUMBER.split(self._name, maxsplit=1)
+        numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after))
+        taken = sorted(entry.name for entry in self._folder.iterdir() if numbered.fullmatch(entry.name))
+        if taken:
+            raise InputError(f"{path}: {taken[0]} is there already; give an empty or a new folder")
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise InputError(f"{path}: not a kind of picture known here; use {', '.join(sorted(IMAGE_SUFFIXES))}")
+
+
+def _write(image: np.ndarray, path: Path) -> None:
+    """Encode (H, W, 3) RGB by the path's suffix; 16 bits where that can hold them."""
+    suffix = path.suffix.lower()
+    if image.dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
+        image = cv2.convertScaleAbs(image, alpha=255 / 65535)  # rounds
+    # Encoded here and written by Python: cv2.imwrite can't write every name, and hides why it failed.
+    encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    try:
+        path.write_bytes(encoded.tobytes())
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half a picture is none
+        raise cannot_write(path, error) from None

@@ -1,0 +1,80 @@
+"""The file that the pictures came from, for what an output takes over from it: its clock, sound and tags."""
+
+import contextlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from video_harmonizer.errors import InputError
+
+# A clock that starts later than this (MPEG-TS, a cut stream) is no delay that anybody wants kept.
+LONGEST_DELAY = Fraction(1)  # seconds
+A_MOMENT = Fraction(1)  # second; who stops so near the end has seen it all
+# What describes the old file and not the video.
+FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
+
+
+class Original:
+    """A source's file, or none: then there is no sound, there are no tags, and nothing comes after.
+
+    Args:
+        path: the file.
+        start: the first frame's time in it, seconds.
+
+    Attributes:
+        origin: the file's time, in seconds, that is 0 in an output: its own 0 unless its clock starts late.
+        tags: title, creation time and so on.
+        audio: its audio streams.
+
+    Raises:
+        InputError: it can't be read.
+    """
+
+    def __init__(self, path: Path | None, start: Fraction) -> None:
+        self._path = path
+        self.container = None if path is None else _open(path)
+        self.tags: dict[str, str] = {}
+        self.audio: tuple[AudioStream, ...] = ()
+        if self.container is not None:
+            tags = self.container.metadata.items()
+            self.tags = {name: text for name, text in tags if name.lower() not in FILE_TAGS}
+            self.audio = self.container.streams.audio
+            if self.container.start_time is not None:
+                start = min(start, Fraction(self.container.start_time, av.time_base))
+        self.origin = start if abs(start) > LONGEST_DELAY else Fraction(0)
+
+    def after(self, now: Fraction) -> tuple[bool, Fraction]:
+        """Whether the video goes on for long after the frame at ``now``; if not, when it ends.
+
+        Times are seconds since `origin`. The packets themselves are asked, as headers say too little.
+        """
+        end = now
+        if self._path is None:
+            return False, end
+        with contextlib.suppress(FFmpegError), _open(self._path) as rest:
+            videos = [stream for stream in rest.streams.video if not stream.disposition & ATTACHED_PICTURE]
+            rest.seek(max(round((now + self.origin) * av.time_base), 0))
+            for packet in rest.demux(videos[0]) if videos else ():
+                if packet.pts is not None:
+                    start = packet.pts * packet.time_base - self.origin
+                    if start > now + A_MOMENT:
+                        return True, start
+                    end = max(end, start + (packet.duration or 0) * packet.time_base)
+        return False, end
+
+    def close(self) -> None:
+        if self.container is not None:
+            self.container.close()
+
+
+def _open(path: Path) -> InputContainer:
+    try:
+        # "file:", as names may have colons. Tags in an old encoding must not keep the rest from being read.
+        return av.open(f"file:{path}", metadata_errors="replace")
+    except (OSError, FFmpegError) as error:
+        raise InputError(f"{path}: its sound can't be read ({error.strerror}); give a video file") from None

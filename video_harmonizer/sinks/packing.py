@@ -1,0 +1,76 @@
+"""From RGB pictures to the frames that a video encoder takes."""
+
+import av
+import cv2
+import numpy as np
+from av.filter import Graph
+
+from video_harmonizer import yuv
+from video_harmonizer.frame import VideoColor
+
+BT709 = 1  # AVColorPrimaries and AVColorTransferCharacteristic alike
+RGB_MATRIX, UNSPECIFIED = 0, 2  # AVColorSpace
+LIMITED, FULL = 1, 2  # AVColorRange
+
+
+class FramePacker:
+    """Converts RGB to one pixel format, and says which colour tags describe the result.
+
+    The source's primaries, transfer, matrix and range are kept; what it leaves open, or what does not fit
+    the pixel format, becomes BT.709, limited range.
+    """
+
+    def __init__(self, pixel_format: str, width: int, height: int, source: VideoColor) -> None:
+        self._pixel_format = pixel_format
+        self._size = f"{width}x{height}"
+        self._is_rgb = av.VideoFormat(pixel_format).is_rgb
+        self._graphs: dict[str, Graph] = {}
+        self.primaries = BT709 if source.primaries == UNSPECIFIED else source.primaries
+        self.transfer = BT709 if source.transfer == UNSPECIFIED else source.transfer
+        self.matrix = source.matrix if source.matrix in yuv.LUMA_WEIGHTS else yuv.BT709
+        self.range = FULL if source.full_range else LIMITED
+        if self._is_rgb:
+            self.matrix, self.range = RGB_MATRIX, FULL
+
+    def pack(self, rgb: np.ndarray) -> av.VideoFrame:
+        """(H, W, 3) uint8 or uint16 as a frame of the pixel format; shares no memory with ``rgb``."""
+        if self._is_rgb:
+            frame = av.VideoFrame.from_ndarray(rgb, "rgb24" if rgb.dtype == np.uint8 else "rgb48le")
+        else:
+            frame = _planar(yuv.from_rgb(rgb, self.matrix, self.range == FULL))
+        frame.colorspace, frame.color_range = self.matrix, self.range
+        frame.pts = 0  # the graph wants one; the caller sets the real one
+        name = frame.format.name
+        graph = self._graphs.get(name) or self._graphs.setdefault(name, self._resampler(name))
+        graph.vpush(frame)
+        return graph.vpull()
+
+    def _resampler(self, pixel_format: str) -> Graph:
+        """From ``pixel_format`` to the encoder's: depth, layout and chroma's size, never colour."""
+        graph = Graph()
+        graph.link_nodes(
+            graph.add(
+                "buffer",
+                video_size=self._size,
+                pix_fmt=pixel_format,
+                time_base="1/1",
+                pixel_aspect="1/1",
+                colorspace=str(self.matrix),
+                range=str(self.range),
+            ),
+            # Players take 4:2:0 chroma to lie at the left pixel of each pair; swscale would put it in between.
+            graph.add("scale", "flags=bicubic+accurate_rnd:out_chroma_loc=left"),
+            graph.add("format", self._pixel_format),
+            graph.add("buffersink"),
+        ).configure()
+        return graph
+
+
+def _planar(codes: np.ndarray) -> av.VideoFrame:
+    """(H, W, 3) Y'CbCr as a 4:4:4 frame of 8 or 16 bits."""
+    height, width = codes.shape[:2]
+    frame = av.VideoFrame(width, height, "yuv444p" if codes.dtype == np.uint8 else "yuv444p16le")
+    for plane, channel in zip(frame.planes, cv2.split(codes), strict=True):
+        rows = np.frombuffer(plane, codes.dtype).reshape(height, plane.line_size // codes.itemsize)  # type: ignore[call-overload]
+        rows[:, :width] = channel
+    return frame

@@ -1,0 +1,86 @@
+"""Where an output is written until it is whole: beside its final name, so that no file is lost on the way."""
+
+import itertools
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from video_harmonizer.errors import InputError
+
+
+class StagedFile:
+    """``NAME.partial.EXT`` beside the final name, claimed at construction; `publish` renames it.
+
+    Args:
+        path: the final name. An existing file there stays as it is until `publish`.
+        inputs: files that are being read, and so must not be overwritten.
+
+    Raises:
+        InputError: the place can't be written, is a folder, or is one of ``inputs`` (also through links).
+    """
+
+    def __init__(self, path: Path, inputs: Iterable[Path] = ()) -> None:
+        check_output_file(path, inputs)
+        self.final = path.resolve()  # through a link to the file it stands for
+        self.path = free_name(self.final.with_name(f"{self.final.stem}.partial{self.final.suffix}"))
+        try:
+            self.path.open("xb").close()
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+    def publish(self) -> None:
+        """Give the file its final name, in one step."""
+        self.path.replace(self.final)
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def check_output_file(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raise InputError unless a file may be written at ``path`` (whether it exists or not)."""
+    try:
+        _check_output_file(path, inputs)
+    except OSError as error:  # the name is too long, a folder on the way is closed, ...
+        raise cannot_write(path, error) from None
+
+
+def _check_output_file(path: Path, inputs: Iterable[Path]) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: it is a folder; give the name of a file in it")
+    if path.exists():
+        for other in inputs:
+            if other.exists() and path.samefile(other):
+                raise InputError(f"{path}: it is also read ({other}); give the output another name")
+        if not path.is_file():
+            raise InputError(f"{path}: not an ordinary file; give another name")
+        if not os.access(path, os.W_OK):
+            raise InputError(f"{path}: it exists and may not be changed; give another name")
+    check_folder(path, path.resolve().parent)
+
+
+def check_folder(path: Path, folder: Path) -> None:
+    """Raise InputError, about ``path``, unless ``folder`` is there."""
+    if not folder.exists():
+        raise InputError(f"{path}: there is no folder {folder}; create it, or give another place")
+    if not folder.is_dir():
+        raise InputError(f"{path}: {folder} is a file, not a folder; give another place")
+
+
+def cannot_write(path: Path, error: Exception) -> InputError:
+    """The error for a place that refuses, or that has filled up; from the system's or FFmpeg's error."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"{path}: it can't be written ({reason}); free some space or give another place")
+
+
+def nothing_came(path: Path) -> InputError:
+    """The error for closing a sink that was given no picture."""
+    return InputError(f"{path}: not written, as no picture came; check the input")
+
+
+def free_name(path: Path) -> Path:
+    """``path``, or the first of ``path2``, ``path3``, ... that is free.
+
+    What an earlier run left unfinished is somebody's, and may be another run's that goes on right now.
+    """
+    numbered = (path.with_name(f"{path.stem}{number}{path.suffix}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([path], numbered) if not name.exists())

@@ -1,0 +1,135 @@
+"""Pictures: one photograph, or a numbered sequence of them."""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame, SourceInfo
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
+PRINTF_NUMBER = re.compile(r"%0?\d*d")
+
+
+def is_sequence(path: Path) -> bool:
+    """Whether the name stands for several pictures: a folder, ``frames/%04d.png`` or ``frames/*.png``."""
+    is_pattern = bool(PRINTF_NUMBER.search(path.name)) or "*" in path.name or "?" in path.name
+    return path.is_dir() or (is_pattern and not path.exists())
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture as upright (H, W, 3) RGB, uint8 or uint16. Gray is spread, alpha left out, EXIF obeyed.
+
+    Raises InputError for what is missing, not a picture, or smaller than 2x2.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file; give a picture")
+    if path.is_dir():
+        raise InputError(f"{path}: it is a folder; give a picture")
+    try:
+        # Not cv2.imread: it can't open every name on every system.
+        encoded = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"{path}: it can't be read ({error.strerror}); check its permissions") from None
+    if not encoded.size:
+        raise InputError(f"{path}: empty file (0 bytes); give a picture")
+    try:
+        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error as error:
+        raise InputError(f"{path}: it can't be decoded ({error.err}); give a smaller picture") from None
+    if bgr is None:
+        raise InputError(f"{path}: not a picture that can be read; give PNG, JPEG, WebP or TIFF")
+    if bgr.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path}: {bgr.dtype} pixels; give a picture of 8 or 16 bits a channel")
+    height, width = bgr.shape[:2]
+    if min(height, width) < 2:
+        raise InputError(f"{path}: {width}x{height} picture; give one of at least 2x2")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+class PhotographSource:
+    """One picture as a source of one frame."""
+
+    def __init__(self, path: Path) -> None:
+        self._rgb = read_image(path)
+        height, width = self._rgb.shape[:2]
+        bits = self._rgb.dtype.itemsize * 8
+        self.info = SourceInfo(str(path), width, height, rate=None, frames=1, bits=bits)
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        if not self._closed:
+            yield Frame(self._rgb, index=0, seconds=0.0)
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class ImageSequenceSource:
+    """Pictures in the natural order of their names (2 before 10), shown at a steady rate.
+
+    Args:
+        path: a folder, a printf pattern (``frames/%04d.png``) or a glob (``frames/*.png``).
+        rate: frames a second.
+    """
+
+    def __init__(self, path: Path, rate: Fraction = Fraction(25)) -> None:
+        self._paths = _matching(path)
+        if not self._paths:
+            raise InputError(f"{path}: no pictures there; wanted {', '.join(sorted(IMAGE_SUFFIXES))} files")
+        self._first: np.ndarray | None = read_image(self._paths[0])
+        self._shape, self._dtype = self._first.shape, self._first.dtype
+        self._closed = False
+        height, width = self._shape[:2]
+        self.info = SourceInfo(
+            name=str(path),
+            width=width,
+            height=height,
+            rate=rate,
+            frames=len(self._paths),
+            time_base=1 / rate,
+            bits=self._dtype.itemsize * 8,
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, path in enumerate(self._paths):
+            if self._closed:
+                return
+            rgb = read_image(path) if self._first is None else self._first
+            self._first = None
+            if (rgb.shape, rgb.dtype) != (self._shape, self._dtype):
+                got, wanted = _kind(rgb.shape, rgb.dtype), _kind(self._shape, self._dtype)
+                raise InputError(f"{path}: {got}, after pictures of {wanted}; give pictures all alike")
+            yield Frame(rgb, index, float(index * self.info.time_base))
+
+    def close(self) -> None:
+        self._closed = True
+
+
+def _matching(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = [entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
+    elif printf := PRINTF_NUMBER.search(path.name):
+        before, after = path.name[: printf.start()], path.name[printf.end() :]
+        numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after))
+        found = [entry for entry in _entries(path.parent) if numbered.fullmatch(entry.name)]
+    else:
+        found = list(path.parent.glob(path.name))
+    return sorted(found, key=_natural)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort key under which numbers in names count as numbers."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    return f"{shape[1]}x{shape[0]} at {dtype.itemsize * 8} bits"

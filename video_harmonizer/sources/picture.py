@@ -1,0 +1,118 @@
+"""From a decoded video frame to upright RGB with square pixels."""
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+
+from video_harmonizer import yuv
+from video_harmonizer.frame import VideoColor
+
+UNSPECIFIED = 2
+NEARLY_SQUARE = Fraction(1, 100)  # pixels less oblong than this are rounding in a header, not a wish
+PLANAR_DEPTHS = (9, 10, 12, 14, 16)  # for which FFmpeg has a yuv444p format
+
+
+class PictureReader:
+    """Converts the frames of one stream, all alike its first one.
+
+    Pixels that are not square are made square by widening or heightening the picture, because backgrounds
+    and networks have square ones. A later frame of another size is scaled to the first one's.
+    """
+
+    def __init__(self, first: av.VideoFrame, pixel_aspect: Fraction | None) -> None:
+        pixel_format = first.format
+        planes = pixel_format.components
+        self.bits: int = max(plane.bits for plane in planes)
+        self._dtype = np.dtype(np.uint8 if self.bits <= 8 else "<u2")
+        self._gray = len(planes) < 3 and not pixel_format.has_palette
+        self._rgb = pixel_format.is_rgb or pixel_format.has_palette or pixel_format.name.startswith("xyz")
+        full_range = first.color_range == ColorRange.JPEG
+        matrix = int(first.colorspace)
+        if self._rgb:
+            matrix, full_range = 0, False
+        elif matrix not in yuv.LUMA_WEIGHTS:
+            matrix = yuv.usual_matrix(first.width, first.height)
+        self.color = VideoColor(int(first.color_primaries), int(first.color_trc), matrix, full_range)
+        # Gray that does not say is full range: what FFmpeg takes it for, reading and writing.
+        self._full_range = full_range or (self._gray and first.color_range == ColorRange.UNSPECIFIED)
+        self._target = self._common_format()
+        self._coded_size = _square_pixels(first.width, first.height, pixel_aspect or Fraction(1))
+        self._transposed, self._flip = _orientation(first)
+        width, height = self._coded_size
+        self.width, self.height = (height, width) if self._transposed else (width, height)
+        self._reformatter = VideoReformatter()
+
+    def read(self, frame: av.VideoFrame) -> np.ndarray:
+        """The frame's pixels, (height, width, 3), uint8 for up to 8 bits and else uint16 over its whole range."""
+        width, height = self._coded_size
+        # Naming the range on both sides keeps swscale from converting it: that is done below, exactly.
+        unchanged = ColorRange.JPEG if self._full_range else ColorRange.MPEG
+        frame = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format=self._target,
+            interpolation=Interpolation.BICUBIC,
+            src_color_range=unchanged,
+            dst_color_range=unchanged,
+        )
+        if self._rgb:
+            rgb = self._plane(frame.planes[0], channels=3)
+        else:
+            planes = [self._plane(plane) for plane in frame.planes]
+            rgb = yuv.to_rgb(
+                planes[0] if self._gray else cv2.merge(planes),
+                self.color.matrix,
+                self._full_range,
+                self._code_bits,
+            )
+        return self._upright(rgb)
+
+    def _common_format(self) -> str:
+        """The nearest layout whose planes can be read: same depth, chroma at full size, no alpha."""
+        deep = self.bits > 8
+        self._code_bits = 8 if not deep else self.bits if self.bits in PLANAR_DEPTHS else 16
+        if self._rgb:
+            return "rgb48le" if deep else "rgb24"
+        if self._gray:
+            return f"gray{self._code_bits}le" if deep else "gray"
+        return f"yuv444p{self._code_bits}le" if deep else "yuv444p"
+
+    def _plane(self, plane: av.video.plane.VideoPlane, channels: int = 1) -> np.ndarray:
+        rows = np.frombuffer(plane, self._dtype)  # type: ignore[call-overload]
+        rows = rows.reshape(plane.height, plane.line_size // self._dtype.itemsize)
+        rows = rows[:, : plane.width * channels]
+        return rows.reshape(plane.height, plane.width, channels) if channels > 1 else rows
+
+    def _upright(self, rgb: np.ndarray) -> np.ndarray:
+        if self._transposed:
+            rgb = cv2.transpose(rgb)
+        if self._flip is not None:
+            rgb = cv2.flip(rgb, self._flip)
+        return np.ascontiguousarray(rgb)
+
+
+def _square_pixels(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
+    if aspect <= 0 or abs(aspect - 1) < NEARLY_SQUARE:
+        return width, height
+    return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+
+
+def _orientation(frame: av.VideoFrame) -> tuple[bool, int | None]:
+    """Whether to swap rows and columns, and then OpenCV's flip code, from the stream's display matrix.
+
+    The matrix's first four numbers (a, b, c, d, rows of three) place the pixel (x, y) at
+    (a x + c y, b x + d y). PyAV's own `rotation` would lose mirroring.
+    """
+    try:
+        matrix = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32)  # type: ignore[typeddict-item]
+    except KeyError:
+        return False, None
+    a, b, _, c, d = (int(value) for value in matrix[:5])
+    transposed = abs(b) + abs(c) > abs(a) + abs(d)
+    mirror_x, mirror_y = (c < 0, b < 0) if transposed else (a < 0, d < 0)
+    flip = {(False, False): None, (True, False): 1, (False, True): 0, (True, True): -1}[mirror_x, mirror_y]
+    return transposed, flip

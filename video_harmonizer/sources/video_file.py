@@ -1,0 +1,195 @@
+"""A video file, read with PyAV: exact times, upright, its own colours."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame, SourceInfo
+from video_harmonizer.sources.clock import FrameClock
+from video_harmonizer.sources.picture import PictureReader
+
+log = logging.getLogger(__name__)
+
+ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
+ASSUMED_RATE = Fraction(30)  # for a stream that names none
+# Containers whose header says how long the video is; elsewhere FFmpeg guesses, and nothing was promised.
+PROMISING_FORMATS = {"mov", "matroska", "avi"}
+
+
+class VideoFileSource:
+    """Frames of a file's first video stream. Decoded in FFmpeg's threads; holds a few frames, never all.
+
+    Packets that can't be decoded are left out with one warning. A file whose data ends well before
+    its header says raises InputError after the last frame that there is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()  # FFmpeg's structures may not be freed while they decode
+        self._closed = False
+        self._warned = False
+        self._last_end = Fraction(0)  # of the packets read so far, in the file's seconds
+        self._container = _open(path)
+        try:
+            stream = self._stream = _video_stream(path, self._container)
+            stream.thread_type = "AUTO"
+            self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
+            self._rate = Fraction(stream.average_rate or stream.guessed_rate or ASSUMED_RATE)
+            self._announced_end = _announced_end(stream, self._rate)
+            watched: list[Stream] = [stream]
+            if self._announced_end is None and self._container.duration:
+                # Only the longest stream's end is known: all are read, to see that one of them gets there.
+                ticks = self._container.duration + (self._container.start_time or 0)
+                self._announced_end = Fraction(ticks, av.time_base)
+                watched = list(self._container.streams)
+            self._packets = self._container.demux(watched)
+            self._first_frames = self._decode_some()
+            if not self._first_frames:
+                raise InputError(f"{path}: none of its video can be decoded; give another file")
+            first = self._first_frames[0]
+            if min(first.width, first.height) < 2:
+                raise InputError(f"{path}: {first.width}x{first.height} picture; give a video of at least 2x2")
+            self._reader = PictureReader(first, stream.sample_aspect_ratio)
+        except BaseException:
+            self._container.close()
+            raise
+        start = (first.pts or 0) * self._time_base
+        self.info = SourceInfo(
+            name=str(path),
+            width=self._reader.width,
+            height=self._reader.height,
+            rate=self._rate,
+            frames=stream.frames or self._estimated_frames(start),
+            time_base=self._time_base,
+            start=start,
+            bits=self._reader.bits,
+            color=self._reader.color,
+            file=path,
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        usual_step = round(1 / (self._rate * self._time_base))
+        clock = FrameClock(usual_step, restart=round(1 / self._time_base))
+        index = 0
+        frames = self._first_frames
+        while frames:
+            self._first_frames = []
+            for frame in frames:
+                if self._closed:
+                    return
+                seconds = float(clock.ticks(frame.pts) * self._time_base)
+                yield Frame(self._reader.read(frame), index, seconds)
+                index += 1
+            frames = self._decode_some()
+        if not self._closed:
+            self._check_that_all_came(index)
+            self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._container.close()
+
+    def _decode_some(self) -> list[av.VideoFrame]:
+        """The frames of the next packet that gives any; none at the end or when closed."""
+        while True:
+            with self._lock:
+                if self._closed:
+                    return []
+                try:
+                    packet = next(self._packets, None)
+                except FFmpegError as error:  # the file's structure is broken from here on
+                    self._warn(error)
+                    return []
+                if packet is None:
+                    return []
+                if packet.pts is not None and not packet.is_discard:
+                    end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                    self._last_end = max(self._last_end, end)
+                if packet.stream_index != self._stream.index or (packet.dts is not None and not packet.size):
+                    continue  # an empty packet (Flash has some) would tell the decoder that all is over
+                try:
+                    frames = self._stream.decode(packet)
+                except FFmpegError as error:
+                    self._warn(error)
+                    continue
+            if frames:
+                return frames
+
+    def _warn(self, error: FFmpegError) -> None:
+        if not self._warned:
+            log.warning("%s: damaged: what can't be decoded is left out (%s)", self._path, error.strerror)
+        self._warned = True
+
+    def _check_that_all_came(self, frames: int) -> None:
+        promised = self._announced_end
+        if promised is None or PROMISING_FORMATS.isdisjoint(self._container.format.name.split(",")):
+            return
+        if self._last_end < promised - max(2 / self._rate, promised / 100):
+            raise InputError(
+                f"{self._path}: its data ends early: got {frames} of {self.info.frames} frames"
+                f" ({float(self._last_end):.1f} of {float(promised):.1f} seconds); copy or download it again"
+            )
+
+    def _estimated_frames(self, start: Fraction) -> int | None:
+        """None where nothing is known: "one" would make it a picture."""
+        if self._announced_end is None:
+            return None
+        frames = round((self._announced_end - start) * self._rate)
+        return frames if frames > 1 else None
+
+
+def _open(path: Path) -> InputContainer:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; give a video file")
+    if path.is_dir():
+        raise InputError(f"{path}: it is a folder; give a video file")
+    if path.is_file() and path.stat().st_size == 0:
+        raise InputError(f"{path}: empty file (0 bytes); give a video file")
+    try:
+        # "file:", as names may have colons. Tags in an old encoding must not keep a video from being read.
+        return av.open(f"file:{path}", metadata_errors="replace")
+    except FFmpegError as error:
+        if isinstance(error, PermissionError):
+            raise InputError(f"{path}: it may not be read; check its permissions") from None
+        if _is_mp4(path):
+            reason = "an MP4 without its index (moov), as when a recording or a copy was cut off"
+            raise InputError(f"{path}: {reason}; copy or download it again") from None
+        raise InputError(f"{path}: not a video that can be read ({error.strerror}); give a video file") from None
+
+
+def _is_mp4(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(12)[4:8] == b"ftyp"
+
+
+def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & ATTACHED_PICTURE]
+    if not streams:
+        holds = "audio only" if container.streams.audio else "no video"
+        raise InputError(f"{path}: it holds {holds}; give a file with a video stream")
+    for stream in streams:
+        if stream.codec_context is not None:
+            return stream
+    raise InputError(f"{path}: no decoder for its video here; convert it to H.264 first")
+
+
+def _announced_end(stream: VideoStream, rate: Fraction) -> Fraction | None:
+    """When the video ends, in the file's seconds, as its header says; None where it does not."""
+    if stream.container.format.name == "avi" and stream.frames:
+        return stream.frames / rate  # FFmpeg's own duration is of what is there
+    if stream.duration and stream.time_base:
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base
+    if tag := stream.metadata.get("DURATION"):  # Matroska's statistics: 00:00:03.666000000, from zero
+        hours, minutes, seconds = tag.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    return None
