@@ -14,10 +14,16 @@ from tyro.conf import subcommand
 
 from video_harmonizer.config import read_toml
 from video_harmonizer.errors import InputError
-from video_harmonizer.options import ImageOptions, LiveOptions, VideoOptions, WeightsOptions
+from video_harmonizer.options import EvaluateOptions, ImageOptions, LiveOptions, VideoOptions, WeightsOptions
 from video_harmonizer.report import WarningList
 
-COMMANDS = {"video": VideoOptions, "image": ImageOptions, "live": LiveOptions, "weights": WeightsOptions}
+COMMANDS = {
+    "video": VideoOptions,
+    "image": ImageOptions,
+    "live": LiveOptions,
+    "evaluate": EvaluateOptions,
+    "weights": WeightsOptions,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings = WarningList()
     logging.getLogger().addHandler(warnings)
     # what ends a service or a container ends the run as Ctrl-C does: with a playable file
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with logging_redirect_tqdm():
             return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)
@@ -34,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped before the first frame", file=sys.stderr)
+        print("stopped before anything was finished", file=sys.stderr)
         return 130
     finally:
         logging.getLogger().removeHandler(warnings)
@@ -67,6 +73,11 @@ def dispatch(options: Any, warnings: WarningList) -> int:
         from video_harmonizer.weights.command import weights_command
 
         weights_command(options.action, options.name)
+        return 0
+    if isinstance(options, EvaluateOptions):
+        from video_harmonizer.evaluation.command import evaluate_command
+
+        evaluate_command(options)
         return 0
     from video_harmonizer import assemble, commands
 

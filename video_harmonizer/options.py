@@ -11,6 +11,7 @@ View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green"
 BACKGROUNDS = "PICTURE|VIDEO|#rrggbb|blur[:RADIUS]"
 BackgroundName = Annotated[str, arg(metavar=BACKGROUNDS)]
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
+Harmonizer = Literal["s2crnet", "none"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Options:
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
     """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels. Small, full-length
     people: 0.6 to 1; a person filling a 1080p frame: 0.25."""
-    harmonizer: Literal["s2crnet", "none"] = "s2crnet"
+    harmonizer: Harmonizer = "s2crnet"
     """Network that estimates the colour curves; none leaves colours as filmed."""
     harmonizer_weights: File = None
     """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""
@@ -34,6 +35,8 @@ class Options:
     """Time in which the colours follow a change of light; 0 takes every frame's own estimate."""
     device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
     """Where the networks run; auto takes a GPU if there is one."""
+    view: View = "harmonized"
+    """Which picture to write."""
     codec: Annotated[str, arg(metavar="CODEC")] = "libx264"
     """Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ..."""
     crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None
@@ -59,15 +62,13 @@ class VideoOptions(Options):
     """What goes behind the person: a picture, a video (repeated), a colour, or the blurred original."""
     output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
     """Video file to write, or pictures: a folder, or a pattern such as out/%05d.png."""
-    view: View = "harmonized"
-    """Which picture to write."""
 
 
 @dataclass(frozen=True)
 class ImageOptions(Options):
     """Harmonize one picture: a ready composite with its mask, or a photograph's person over a background.
 
-    Examples:
+    For example:
       python -m video_harmonizer image composite.jpg mask.png -o harmonized.png
       python -m video_harmonizer image portrait.jpg --background beach.jpg -o portrait-beach.png
     """
@@ -80,15 +81,13 @@ class ImageOptions(Options):
     """What goes behind the photograph's person; not with a mask."""
     output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
     """Picture to write: PNG, JPEG, WebP or TIFF."""
-    view: View = "harmonized"
-    """Which picture to write."""
 
 
 @dataclass(frozen=True)
 class LiveOptions(Options):
     """Harmonize a webcam, live, in a window; with --output into a file too. Press q or Esc to end.
 
-    Examples:
+    For example:
       python run_webcam.py --background beach.jpg
       python run_webcam.py --source clip.mp4 --background blur:20 --output demo.mp4 --no-window
     """
@@ -103,6 +102,31 @@ class LiveOptions(Options):
     """Which picture to show and record."""
     window: bool = True
     """Show a window; it needs a display."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure a harmonizer on composites with known targets: the error before and after, for every subset.
+
+    Example: python -m video_harmonizer evaluate --dataset iHarmony4 --json scores.json --html scores.html
+    """
+
+    dataset: Annotated[Path, arg(metavar="ROOT")] = tyro.MISSING
+    """Folder of iHarmony4 as published, or of some of its subsets: HCOCO, HAdobe5k, HFlickr, Hday2night."""
+    split: Literal["test", "train"] = "test"
+    """Which of the dataset's lists to take."""
+    resolution: Literal["256", "full"] = "256"
+    """256: all pictures resized to 256x256, as published tables are made; full: as they are."""
+    harmonizer: Harmonizer = "s2crnet"
+    """Network that estimates the colour curves; none leaves the composites as they are."""
+    harmonizer_weights: File = None
+    """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""
+    device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
+    """Where the network runs; auto takes a GPU if there is one."""
+    json: File = None
+    """Write the averages to this JSON file."""
+    html: File = None
+    """Write a page to this file: the table, and the worst and best cases with their pictures and curves."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,68 @@
+"""Write synthetic composites of validation photographs as a dataset in iHarmony4's layout, for `evaluate`.
+
+python -m benchmarks.synthetic_iharmony4 DATA OUT --count 300
+
+They are the composites that `train.py` validates with: photographs and colour tables that training never saw. All
+are 256x256 PNGs under HCOCO, on the test list. Masks are those of the photographs, without the errors that training
+puts into some.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.iharmony4 import FOLDERS
+from video_harmonizer.thumbnails import SIZE
+from video_harmonizer.training.composites import CompositeDataset, Photographs, read_luts
+
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # composite (H, W, 3) uint8 RGB, mask (H, W), real like composite
+
+
+def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO", split: str = "test") -> None:
+    """Write composites, masks and real pictures as one subset; files of the same names are replaced."""
+    folders = [root / subset / folder for folder in FOLDERS]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for number, (composite, mask, real) in enumerate(triples, 1):
+        names.append(f"c{number}_1_1.png")
+        pictures = (composite[..., ::-1], mask, real[..., ::-1])  # OpenCV writes BGR
+        for folder, stem, picture in zip(folders, ("_1_1", "_1", ""), pictures, strict=True):
+            cv2.imwrite(str(folder / f"c{number}{stem}.png"), picture)
+    (root / subset / f"{subset}_{split}.txt").write_text("".join(f"{name}\n" for name in names))
+
+
+def validation_triples(data: Path, count: int, seed: int) -> Iterable[Triple]:
+    """Composites of the validation photographs; the same for the same seed."""
+    luts = read_luts(data)[1]
+    composites = CompositeDataset(Photographs(data, "val"), luts, SIZE, seed, untouched=0)
+    for index in tqdm(range(count), unit="composite"):
+        sample = composites[index]
+        yield sample["background"].numpy(), sample["target_mask"].numpy(), sample["target"].numpy()
+
+
+def main(
+    data: Annotated[Path, tyro.conf.Positional],
+    out: Annotated[Path, tyro.conf.Positional],
+    count: int = 300,
+    seed: int = 1,
+) -> None:
+    """Write COUNT composites made of DATA (index.csv, photographs, masks, luts.npz) to OUT."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        write_dataset(out, validation_triples(data, count, seed))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

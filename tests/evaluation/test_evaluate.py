@@ -1,0 +1,116 @@
+"""From entries to scores."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.synthetic_iharmony4 import write_dataset
+from video_harmonizer.errors import InputError
+from video_harmonizer.evaluation.evaluate import THREADS, Case, Estimate, evaluate, milliseconds, render
+from video_harmonizer.evaluation.metrics import MAX_PSNR
+from video_harmonizer.frame import ToneCurves
+from video_harmonizer.harmonizers.estimator import NoHarmonizer
+from video_harmonizer.iharmony4 import Sample, list_entries
+from video_harmonizer.thumbnails import Thumbnails
+
+from .conftest import SHARES, perfect_curves, triple
+
+
+def cases_of(root: Path, estimate: Estimate, size: int | None = None) -> list[Case]:
+    cases = []
+    for outcome in evaluate(list_entries(root, "test"), estimate, size):
+        assert not isinstance(outcome, InputError)
+        cases.append(outcome[0])
+    return cases
+
+
+def test_perfect_harmonizer_leaves_no_error(dataset: Path):
+    for case in cases_of(dataset, lambda thumbnails, samples: perfect_curves()):
+        assert (case.result.mse, case.result.fmse) == (0, 0)
+        assert case.result.psnr == MAX_PSNR
+        assert case.composite.fmse > 100
+        assert case.gain == case.composite.fmse
+
+
+@pytest.mark.parametrize("size", [None, 256])
+def test_no_harmonizer_scores_as_the_composite(dataset: Path, size: int | None):
+    for case in cases_of(dataset, NoHarmonizer().estimate, size):
+        assert case.result == case.composite
+        assert case.answered
+
+
+def test_estimator_without_an_answer_scores_as_the_composite_and_is_told(dataset: Path):
+    for case in cases_of(dataset, lambda thumbnails, samples: None):
+        assert case.result == case.composite
+        assert not case.answered
+
+
+def test_estimator_sees_the_thumbnails_of_the_composite(dataset: Path):
+    seen: list[Thumbnails | None] = []
+
+    def estimate(thumbnails: Thumbnails | None, samples: int) -> ToneCurves:
+        seen.append(thumbnails)
+        return ToneCurves.identity(samples)
+
+    cases = cases_of(dataset, estimate, 256)
+    assert [case.share for case in cases[:3]] == pytest.approx(SHARES, abs=0.01)
+    for case, thumbnails in zip(cases, seen, strict=True):
+        assert thumbnails is not None
+        assert thumbnails.background.shape == (256, 256, 3)
+        assert (thumbnails.background_mask > 127).mean() == pytest.approx(case.share)
+
+
+def test_soft_mask_blends_where_it_is_foreground_and_leaves_the_composite_elsewhere():
+    composite = np.full((1, 4, 3), 100, np.uint8)
+    mask = np.array([[255, 204, 127, 0]], np.uint8)
+    white = ToneCurves(np.ones((3, 256), np.float32))
+    result = render(Sample(composite, mask, composite), white)
+    assert result[0, :, 0].tolist() == [255, 224, 100, 100]
+
+
+def test_pictures_that_cannot_be_used_are_named_and_the_others_are_scored_in_order(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    triples = [triple(0.3, seed) for seed in range(6)]
+    composite, mask, real = triples[2]
+    triples[2] = composite, np.zeros_like(mask), real
+    composite, mask, real = triples[3]
+    triples[3] = composite[:8], mask[:8], real[:8]
+    write_dataset(tmp_path, triples)
+    broken = tmp_path / "HCOCO" / "real_images" / "c2.png"
+    broken.write_bytes(broken.read_bytes()[:600])
+    outcomes = list(evaluate(list_entries(tmp_path, "test"), NoHarmonizer().estimate, None))
+    scored = [outcome[0].entry.name for outcome in outcomes if not isinstance(outcome, InputError)]
+    assert scored == ["c1_1_1.png", "c5_1_1.png", "c6_1_1.png"]
+    errors = [str(outcome) for outcome in outcomes if isinstance(outcome, InputError)]
+    for error, text in zip(
+        errors, ("c2.png: not a picture", "c3_1.png: no foreground", "c4_1_1.png: 60x8"), strict=True
+    ):
+        assert text in error
+        assert error in caplog.text
+
+
+def test_few_pictures_are_held_at_once(tmp_path: Path):
+    write_dataset(tmp_path, [triple(0.3, seed) for seed in range(4 * THREADS + 10)])
+    asked = 0
+
+    def estimate(thumbnails: Thumbnails | None, samples: int) -> ToneCurves:
+        nonlocal asked
+        asked += 1
+        return ToneCurves.identity(samples)
+
+    outcomes = evaluate(list_entries(tmp_path, "test"), estimate, None)
+    next(outcomes)
+    assert asked <= THREADS + 1
+
+
+def test_speed_is_that_of_one_estimate():
+    calls = []
+
+    def estimate(thumbnails: Thumbnails | None, samples: int) -> None:
+        assert thumbnails is not None
+        calls.append(samples)
+
+    assert 0 < milliseconds(estimate, repeats=3) < 100
+    assert calls == [256, 256, 256]

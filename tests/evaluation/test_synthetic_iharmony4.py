@@ -1,0 +1,25 @@
+"""Synthetic composites as a dataset."""
+
+from pathlib import Path
+
+import numpy as np
+from training.conftest import make_data
+
+from benchmarks.synthetic_iharmony4 import validation_triples, write_dataset
+from video_harmonizer.iharmony4 import list_entries, read_sample
+
+
+def test_dataset_holds_the_composites_to_the_bit(tmp_path: Path):
+    triples = list(validation_triples(make_data(tmp_path / "data"), count=3, seed=1))
+    write_dataset(tmp_path / "out", triples)
+    entries = list_entries(tmp_path / "out", "test")
+    assert [entry.name for entry in entries] == ["c1_1_1.png", "c2_1_1.png", "c3_1_1.png"]
+    for entry, (composite, mask, real) in zip(entries, triples, strict=True):
+        for size in (None, 256):
+            sample = read_sample(entry, size)
+            np.testing.assert_array_equal(sample.composite, composite)
+            np.testing.assert_array_equal(sample.mask, mask)
+            np.testing.assert_array_equal(sample.real, real)
+        outside = mask == 0
+        assert (np.abs(composite[outside].astype(int) - real[outside]) <= 60).mean() > 0.99
+        assert (composite[mask > 127] != real[mask > 127]).any()
