@@ -25,6 +25,7 @@ class CurveNet(nn.Module):
     def __init__(self, width: int = 256) -> None:
         super().__init__()
         self.encoder = squeezenet1_1(weights=None).features[:12]
+        self.normalize = nn.GroupNorm(1, FEATURES)  # ImageNet features are tens in size; what follows wants ones
         self.attention = ColorAttention(64)
         statistics = 2 * 3 * (BINS + 2) + 9
         self.squeeze = nn.Linear(4 * FEATURES, width)
@@ -54,7 +55,8 @@ class CurveNet(nn.Module):
         Returns:
             (B, 3, KNOTS) what becomes of inputs at equal steps of 0..1; monotone, may leave 0..1 a little.
         """
-        crop, whole = self.encoder(torch.cat([foreground, background])).chunk(2)  # (B, 512, y, x)
+        features = self.normalize(self.encoder(torch.cat([foreground, background])))
+        crop, whole = features.chunk(2)  # (B, 512, y, x)
         crop_mask = F.adaptive_avg_pool2d(foreground_mask, crop.shape[2:])
         whole_mask = F.adaptive_avg_pool2d(background_mask, whole.shape[2:])
         pooled = [

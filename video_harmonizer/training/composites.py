@@ -16,12 +16,14 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
 from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
 from video_harmonizer.training import perturb
+from video_harmonizer.training.regions import propose_region
 
 log = logging.getLogger(__name__)
 
 SHORT_SIDE = 256  # photographs are kept in memory at this size
 TRAINING_LUTS = 60  # of the tables in luts.npz; the others are kept for validation
-UNTOUCHED = 0.06  # of the training samples are harmonious already: there is nothing to do
+UNTOUCHED = 0.1  # of the training samples are harmonious already: there is nothing to do
+LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
 MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
 
@@ -133,7 +135,10 @@ class CompositeDataset(Dataset):
         image, mask, group = self._cut_out(random)
         if not MIN_REGION < (mask > 127).mean() < 0.9:
             return None
-        composite, target = self._perturb(image, mask, group, random)
+        pair = self._perturb(image, mask, group, random)
+        if pair is None:
+            return None
+        composite, target = pair
         given = mask if random.random() < 0.6 else _imperfect(mask, random)
         thumbnails = make_thumbnails(composite, Matte(given), composite, self.size)
         if thumbnails is None:
@@ -143,13 +148,15 @@ class CompositeDataset(Dataset):
         return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
     def _cut_out(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[Row]]:
-        """(image, mask, the mask's group): a random crop, now and then of any photograph under a borrowed mask."""
+        """(image, mask, the mask's group): a random crop under its own mask, a borrowed one or a region of its own."""
         group = self.photographs.groups[random.integers(len(self.photographs.groups))]
         row = group[random.integers(len(group))]
         image, mask = self.photographs.images[row.image], self.photographs.masks[row.mask]
-        if random.random() < 0.3:
-            other = self.photographs.rows[random.integers(len(self.photographs.rows))]
-            image = self.photographs.images[other.image]
+        choice = random.random()
+        if choice < 0.4:
+            image = self.photographs.images[self.photographs.rows[random.integers(len(self.photographs.rows))].image]
+        if choice < 0.25:
+            mask = propose_region(image, random)
         mask = _fit(mask, image)
         height, width = mask.shape
         share = random.uniform(0.7, 1.0, 2)
@@ -167,23 +174,24 @@ class CompositeDataset(Dataset):
 
     def _perturb(
         self, image: np.ndarray, mask: np.ndarray, group: list[Row], random: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(composite, target), both (S, S, 3) uint8."""
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """(composite, target), both (S, S, 3) uint8; None where the change can't be undone."""
         original = image.astype(np.float32) / 255
-        scene = original
+        flat = np.ascontiguousarray(original.reshape(-1, 3))
+        # The scene is developed anew each time, now and then strongly: a network that has seen the photograph before
+        # can't know its colours by heart and has to look at the background.
         regraded = random.random() < 0.4
-        if regraded:  # the same raw developed twice, one for the scene and one for the foreground
-            flat = np.ascontiguousarray(original.reshape(-1, 3))
-            scene = perturb.grade(flat, random, self.luts).reshape(original.shape)
+        new = perturb.grade(flat, random, self.luts) if regraded else perturb.develop(flat, random, 0.35).clip(0, 1)
+        scene = new.reshape(original.shape)
         covered = mask > 0
         choice = random.random()
-        colors = original[covered]
-        if choice < self.untouched:
-            colors = scene[covered]
-        elif choice < 0.5:
+        colors = scene[covered]
+        if self.untouched <= choice < 0.5:
             colors = perturb.transfer(colors, self._reference(group, random), random)
-        elif choice < 0.9 or not regraded:
-            colors = perturb.grade(colors, random, self.luts)
+        elif self.untouched <= choice:
+            colors = perturb.grade(original[covered], random, self.luts)
+        if not _alike(colors, scene[covered]):
+            return None
         if random.random() < 0.12:
             colors = colors * _falloff(mask.shape, random)[covered][:, None]
         foreign = scene.copy()
@@ -209,6 +217,14 @@ class CompositeDataset(Dataset):
                 return colors.astype(np.float32) / 255
         row = self.photographs.rows[random.integers(len(self.photographs.rows))]
         return self.photographs.images[row.image][::4, ::4].reshape(-1, 3).astype(np.float32) / 255
+
+
+def _alike(colors: np.ndarray, others: np.ndarray) -> bool:
+    """Whether each channel still rises where it rose: (N, 3) against (N, 3)."""
+    a, b = colors - colors.mean(0), others - others.mean(0)
+    noise = 1e-4  # of a flat region, whose correlation is only that of noise
+    correlation = ((a * b).mean(0) + noise) / (np.sqrt((a * a).mean(0) * (b * b).mean(0)) + noise)
+    return bool(correlation.min() > LIKENESS)
 
 
 def _imperfect(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
