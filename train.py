@@ -28,8 +28,9 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.curves import render
 from video_harmonizer.harmonizers.s2crnet import S2CRNet, start_from_imagenet
 from video_harmonizer.thumbnails import SIZE
-from video_harmonizer.training.composites import CompositeDataset, Photographs, read_luts
+from video_harmonizer.training.composites import CompositeDataset
 from video_harmonizer.training.losses import foreground_mse, relative_l1
+from video_harmonizer.training.photographs import Photographs, read_luts
 from video_harmonizer.weights.load import read_state
 
 log = logging.getLogger("train")

@@ -21,7 +21,8 @@ from tqdm import tqdm
 from video_harmonizer.errors import InputError
 from video_harmonizer.iharmony4 import FOLDERS
 from video_harmonizer.thumbnails import SIZE
-from video_harmonizer.training.composites import CompositeDataset, Photographs, read_luts
+from video_harmonizer.training.composites import CompositeDataset
+from video_harmonizer.training.photographs import Photographs, read_luts
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # composite (H, W, 3) uint8 RGB, mask (H, W), real like composite
 

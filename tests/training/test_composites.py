@@ -10,7 +10,8 @@ import pytest
 from torch import Tensor
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.training.composites import CompositeDataset, Photographs, read_luts
+from video_harmonizer.training.composites import CompositeDataset
+from video_harmonizer.training.photographs import Photographs, read_luts
 
 from .conftest import make_data, write_index
 
@@ -96,11 +97,28 @@ def test_masks_of_another_size_than_their_picture_work(tmp_path: Path, scale: fl
         assert supply[index]["target_mask"].float().mean() > 0.01 * 255
 
 
-def test_masks_that_are_all_too_small_are_an_error_and_no_endless_search(own_data: Path):
+def test_masks_that_are_all_too_small_are_replaced_by_regions(own_data: Path):
     for path in own_data.glob("*mask.png"):
         cv2.imwrite(str(path), np.zeros((40, 40), np.uint8))
-    with pytest.raises(InputError, match="hardly a mask covers 1 to 90 % of its picture"):
-        dataset(own_data)[0]
+    assert (dataset(own_data)[0]["target_mask"] > 127).float().mean() > 0.01
+
+
+def test_pictures_without_any_region_are_an_error_and_no_endless_search(tmp_path: Path):
+    for number in range(12):
+        cv2.imwrite(str(tmp_path / f"{number:02}.png"), np.full((60, 60, 3), 90, np.uint8))
+    supply = CompositeDataset(Photographs(tmp_path, "train"), np.zeros((1, 2, 2, 2, 3)), 32, seed=0)
+    with pytest.raises(InputError, match="hardly a foreground that covers 1 to 90 %"):
+        supply[0]
+
+
+def test_a_plain_folder_of_photographs_is_enough(own_data: Path):
+    for path in [own_data / "index.csv", *own_data.glob("*mask.png")]:
+        path.unlink()
+    luts = np.load(own_data / "luts.npz")["luts"]
+    train = Photographs(own_data, "train")
+    assert len(train.rows) == 12  # of 13: every tenth is for validation
+    sample = CompositeDataset(train, luts, 48, seed=0)[0]
+    assert 0.01 < (sample["target_mask"] > 127).float().mean() < 0.9
 
 
 # --- the folder -----------------------------------------------------------------------------------------------
@@ -136,8 +154,8 @@ def test_broken_pictures_are_skipped_and_counted_once(own_data: Path, caplog: py
         assert supply[index]["background"].shape == (SIDE, SIDE, 3)
 
 
-def test_missing_index_is_an_input_error(tmp_path: Path):
-    with pytest.raises(InputError, match=r"index\.csv: no such file; want a table with columns source,image,mask"):
+def test_a_folder_without_pictures_is_an_input_error(tmp_path: Path):
+    with pytest.raises(InputError, match=r"no photographs there, and no index\.csv"):
         Photographs(tmp_path, "train")
 
 
@@ -151,13 +169,13 @@ def test_index_without_its_columns_is_an_input_error(tmp_path: Path):
 
 
 def test_unknown_split_is_an_input_error(data: Path):
-    with pytest.raises(InputError, match="0 photographs with a mask in split 'test'; want 2 or more"):
+    with pytest.raises(InputError, match="0 photographs in split 'test'; want 2 or more"):
         Photographs(data, "test")
 
 
-def test_one_masked_photograph_is_not_enough(own_data: Path):
-    write_index(own_data, [("01.png", "01_mask.png", "1", "train"), ("02.png", "", "0", "train")])
-    with pytest.raises(InputError, match="1 photographs with a mask in split 'train'; want 2 or more"):
+def test_one_photograph_is_not_enough(own_data: Path):
+    write_index(own_data, [("01.png", "01_mask.png", "1", "train")])
+    with pytest.raises(InputError, match="1 photographs in split 'train'; want 2 or more"):
         Photographs(own_data, "train")
 
 

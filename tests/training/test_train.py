@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 import train
 from video_harmonizer.config import read_toml
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
-from video_harmonizer.training.composites import CompositeDataset, Photographs, read_luts
+from video_harmonizer.training.composites import CompositeDataset
+from video_harmonizer.training.photographs import Photographs, read_luts
 from video_harmonizer.weights.load import load_into, read_state
 
 ROOT = Path(train.__file__).parent

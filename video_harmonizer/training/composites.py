@@ -1,10 +1,6 @@
 """Synthetic composites: photographs whose foreground was given foreign colours, with the photograph as target."""
 
-import csv
-import logging
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import fields
 
 import cv2
 import numpy as np
@@ -16,95 +12,13 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
 from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
 from video_harmonizer.training import perturb
+from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import propose_region
 
-log = logging.getLogger(__name__)
-
-SHORT_SIDE = 256  # photographs are kept in memory at this size
-TRAINING_LUTS = 60  # of the tables in luts.npz; the others are kept for validation
 UNTOUCHED = 0.1  # of the training samples are harmonious already: there is nothing to do
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
 MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of index.csv: one photograph with one foreground mask, or none."""
-
-    image: str
-    mask: str  # "" where there is none
-    person: bool
-
-
-class Photographs:
-    """A folder with `index.csv` (source,image,mask,person,split), decoded into memory."""
-
-    def __init__(self, root: Path, split: str) -> None:
-        self.root = root
-        self.skipped: list[str] = []
-        rows = _read_index(root, split)
-        self.images = self._decode((row.image for row in rows), cv2.IMREAD_COLOR)
-        self.masks = self._decode((row.mask for row in rows if row.mask), cv2.IMREAD_GRAYSCALE)
-        if self.skipped:
-            log.warning("%d unreadable pictures skipped, the first is %s", len(self.skipped), self.skipped[0])
-        self.rows = [row for row in rows if row.image in self.images and (row.mask in self.masks or not row.mask)]
-        masked = [row for row in self.rows if row.mask]
-        if len(masked) < 2:
-            raise InputError(f"{root}: {len(masked)} photographs with a mask in split {split!r}; want 2 or more")
-        for row in masked:
-            self.masks[row.mask] = _fit(self.masks[row.mask], self.images[row.image])
-        people = [row for row in masked if row.person]
-        things = [row for row in masked if not row.person]
-        self.groups = [group for group in (people, things) if group]
-
-    def _decode(self, names: Iterable[str], flag: int) -> dict[str, np.ndarray]:
-        """Name -> picture, without those that can't be read."""
-        pictures = {}
-        for name in dict.fromkeys(names):
-            picture = cv2.imread(str(self.root / name), flag)
-            if picture is None:
-                self.skipped.append(name)
-                continue
-            scale = SHORT_SIDE / min(picture.shape[:2])
-            if scale < 1:
-                picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            pictures[name] = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if flag == cv2.IMREAD_COLOR else picture
-        return pictures
-
-
-def _read_index(root: Path, split: str) -> list[Row]:
-    index = root / "index.csv"
-    want = "want a table with columns source,image,mask,person,split"
-    if not index.is_file():
-        raise InputError(f"{index}: no such file; {want}")
-    with index.open(newline="") as lines:
-        table = csv.DictReader(lines)
-        if not {"image", "mask", "person", "split"} <= set(table.fieldnames or ()):
-            raise InputError(f"{index}: columns are {','.join(table.fieldnames or ['none'])}; {want}")
-        return [Row(line["image"], line["mask"], line["person"] == "1") for line in table if line["split"] == split]
-
-
-def _fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """The mask at the picture's size."""
-    if mask.shape == image.shape[:2]:
-        return mask
-    return cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-
-
-def read_luts(root: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The colour tables of `luts.npz` for training and for validation: (N, K, K, K, 3) in 0..1 each.
-
-    Raises:
-        InputError: there is no such file, or it holds too few tables to keep some for validation.
-    """
-    path = root / "luts.npz"
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; want an array `luts` of (N, K, K, K, 3) colour tables")
-    luts = np.load(path)["luts"]
-    if len(luts) <= TRAINING_LUTS:
-        raise InputError(f"{path}: {len(luts)} tables; want more than the {TRAINING_LUTS} that training takes")
-    return luts[:TRAINING_LUTS], luts[TRAINING_LUTS:]
 
 
 class CompositeDataset(Dataset):
@@ -129,7 +43,7 @@ class CompositeDataset(Dataset):
             sample = self._draw(random)
             if sample is not None:
                 return sample
-        raise InputError(f"{self.photographs.root}: hardly a mask covers 1 to 90 % of its picture; give larger ones")
+        raise InputError(f"{self.photographs.root}: hardly a foreground that covers 1 to 90 % of its picture")
 
     def _draw(self, random: np.random.Generator) -> dict[str, Tensor] | None:
         image, mask, group = self._cut_out(random)
@@ -149,15 +63,18 @@ class CompositeDataset(Dataset):
 
     def _cut_out(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[Row]]:
         """(image, mask, the mask's group): a random crop under its own mask, a borrowed one or a region of its own."""
-        group = self.photographs.groups[random.integers(len(self.photographs.groups))]
-        row = group[random.integers(len(group))]
-        image, mask = self.photographs.images[row.image], self.photographs.masks[row.mask]
+        photographs = self.photographs
+        any_row = photographs.rows[random.integers(len(photographs.rows))]
         choice = random.random()
-        if choice < 0.4:
-            image = self.photographs.images[self.photographs.rows[random.integers(len(self.photographs.rows))].image]
-        if choice < 0.25:
+        if choice < 0.25 or not photographs.groups:
+            group = [any_row]
+            image = photographs.images[any_row.image]
             mask = propose_region(image, random)
-        mask = _fit(mask, image)
+        else:
+            group = photographs.groups[random.integers(len(photographs.groups))]
+            row = group[random.integers(len(group))]
+            image = photographs.images[(any_row if choice < 0.4 else row).image]
+            mask = fit(photographs.masks[row.mask], image)
         height, width = mask.shape
         share = random.uniform(0.7, 1.0, 2)
         h, w = int(height * share[0]), int(width * share[1])
@@ -208,8 +125,8 @@ class CompositeDataset(Dataset):
 
     def _reference(self, group: list[Row], random: np.random.Generator) -> np.ndarray:
         """(N, 3) colours of another foreground, mostly of the same kind; sometimes of anything."""
-        if random.random() < 0.75:
-            row = group[random.integers(len(group))]
+        row = group[random.integers(len(group))]
+        if row.mask and random.random() < 0.75:
             image, mask = self.photographs.images[row.image], self.photographs.masks[row.mask]
             sparse = np.s_[:: max(1, len(image) // 96), ::3]
             colors = image[sparse][mask[sparse] > 127]

@@ -1,0 +1,109 @@
+"""Photographs and masks in memory: what composites are made of."""
+
+import csv
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from video_harmonizer.errors import InputError
+
+log = logging.getLogger(__name__)
+
+INDEX = "index.csv"
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+SHORT_SIDE = 256  # photographs are kept in memory at this size
+TRAINING_LUTS = 60  # of the tables in luts.npz; the others are kept for validation
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of index.csv: one photograph with one foreground mask, or none."""
+
+    image: str
+    mask: str  # "" where there is none
+    person: bool
+
+
+class Photographs:
+    """The photographs of a folder, decoded into memory.
+
+    With an ``index.csv`` (columns source, image, mask, person, split) there are masks and a given split; without one
+    all pictures below the folder are taken, and every tenth is kept for validation.
+    """
+
+    def __init__(self, root: Path, split: str) -> None:
+        self.root = root
+        self.skipped: list[str] = []
+        rows = _read_index(root, split) if (root / INDEX).exists() else _list_folder(root, split)
+        self.images = self._decode((row.image for row in rows), cv2.IMREAD_COLOR)
+        self.masks = self._decode((row.mask for row in rows if row.mask), cv2.IMREAD_GRAYSCALE)
+        if self.skipped:
+            log.warning("%d unreadable pictures skipped, the first is %s", len(self.skipped), self.skipped[0])
+        self.rows = [row for row in rows if row.image in self.images and (row.mask in self.masks or not row.mask)]
+        if len(self.rows) < 2:
+            raise InputError(f"{root}: {len(self.rows)} photographs in split {split!r}; want 2 or more")
+        masked = [row for row in self.rows if row.mask]
+        for row in masked:
+            self.masks[row.mask] = fit(self.masks[row.mask], self.images[row.image])
+        people = [row for row in masked if row.person]
+        things = [row for row in masked if not row.person]
+        self.groups = [group for group in (people, things) if group]
+
+    def _decode(self, names: Iterable[str], flag: int) -> dict[str, np.ndarray]:
+        """Name -> picture, without those that can't be read."""
+        pictures = {}
+        for name in dict.fromkeys(names):
+            picture = cv2.imread(str(self.root / name), flag)
+            if picture is None:
+                self.skipped.append(name)
+                continue
+            scale = SHORT_SIDE / min(picture.shape[:2])
+            if scale < 1:
+                picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            pictures[name] = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if flag == cv2.IMREAD_COLOR else picture
+        return pictures
+
+
+def _read_index(root: Path, split: str) -> list[Row]:
+    index = root / INDEX
+    want = "want a table with columns source,image,mask,person,split"
+    with index.open(newline="") as lines:
+        table = csv.DictReader(lines)
+        if not {"image", "mask", "person", "split"} <= set(table.fieldnames or ()):
+            raise InputError(f"{index}: columns are {','.join(table.fieldnames or ['none'])}; {want}")
+        return [Row(line["image"], line["mask"], line["person"] == "1") for line in table if line["split"] == split]
+
+
+def _list_folder(root: Path, split: str) -> list[Row]:
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise InputError(f"{root}: no photographs there, and no {INDEX}; give a folder that has some")
+    return [
+        Row(str(path.relative_to(root)), "", False) for n, path in enumerate(paths) if (n % 10 == 9) == (split == "val")
+    ]
+
+
+def fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """The mask at the picture's size."""
+    if mask.shape == image.shape[:2]:
+        return mask
+    return cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def read_luts(root: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The colour tables of `luts.npz` for training and for validation: (N, K, K, K, 3) in 0..1 each.
+
+    Raises:
+        InputError: there is no such file, or it holds too few tables to keep some for validation.
+    """
+    path = root / "luts.npz"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; want an array `luts` of (N, K, K, K, 3) colour tables")
+    luts = np.load(path)["luts"]
+    if len(luts) <= TRAINING_LUTS:
+        raise InputError(f"{path}: {len(luts)} tables; want more than the {TRAINING_LUTS} that training takes")
+    return luts[:TRAINING_LUTS], luts[TRAINING_LUTS:]
