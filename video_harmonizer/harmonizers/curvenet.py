@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
+from video_harmonizer.harmonizers.curves import interpolate
+
 FEATURES = 512
 BINS = 16  # of a colour histogram
 KNOTS = 33  # of a curve
@@ -73,6 +75,11 @@ class CurveNet(nn.Module):
         raw = self.head(torch.cat(evidence, 1)).unflatten(1, (3, KNOTS))
         low, rises = 0.2 * raw[..., :1], F.softplus(2 * raw[..., 1:] + 0.5413)  # softplus(0.5413) = 1
         return torch.cat([low, low + torch.cumsum(rises, -1) / (KNOTS - 1)], -1)
+
+    @staticmethod
+    def draw(image: Tensor, parameters: Tensor) -> list[Tensor]:
+        """The picture (B, 3, H, W) after the curves, as the only stage."""
+        return [interpolate(image, parameters)]
 
 
 class ColorAttention(nn.Module):

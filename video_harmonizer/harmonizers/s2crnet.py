@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
+from video_harmonizer.harmonizers.curves import render
 from video_harmonizer.weights.load import load_into
 
 CLASSES = ("person", "animal", "food", "vehicle", "other")  # what a semantic label counts
@@ -93,6 +94,15 @@ class S2CRNet(nn.Module):
         of_foreground, of_background = features.chunk(2)
         modules = list(self.fusion.values())[: self.stages]
         return torch.stack([crm(of_foreground, of_background, one_hot) for crm in modules], 1)
+
+    @staticmethod
+    def draw(image: Tensor, parameters: Tensor) -> list[Tensor]:
+        """The picture (B, 3, H, W) after each stage's curves; the last one is the result."""
+        pictures = []
+        for stage in parameters.split(1, dim=1):
+            image = render(image, stage)
+            pictures.append(image)
+        return pictures
 
     @staticmethod
     def _one_hot(label: Tensor | int, like: Tensor) -> Tensor:
