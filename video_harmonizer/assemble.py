@@ -10,13 +10,15 @@ from video_harmonizer import weights
 from video_harmonizer.background import Background
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
-from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_s2crnet
+from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_estimator
 from video_harmonizer.matting import Matting
 from video_harmonizer.options import Options
 from video_harmonizer.pipeline import Estimator, Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.rendering.views import size_of
 from video_harmonizer.sinks import Sink
+from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, PRINTF_NUMBER, ImageFileSink, ImageSequenceSink
+from video_harmonizer.sinks.staging import check_output_file
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.weights.load import read_state
 
@@ -24,11 +26,15 @@ log = logging.getLogger(__name__)
 
 
 def check(options: Options) -> None:
-    """Raise InputError for numbers that make no sense, before anything is opened."""
+    """Raise InputError for numbers that make no sense and a report that can't be written, before anything is opened."""
     if not 0 <= options.strength <= 1:
         raise InputError(f"--strength {options.strength:g}: want 0 (as filmed) to 1 (all of the change)")
     if not (options.smoothing >= 0 and math.isfinite(options.smoothing)):
         raise InputError(f"--smoothing {options.smoothing:g}: want seconds, 0 or more; 0.5 suits most")
+    if options.report is not None:
+        if options.report.suffix.lower() != ".json":  # above all, not a video whose name slipped in here
+            raise InputError(f"--report {options.report}: not a JSON file's name; give one that ends in .json")
+        check_output_file(options.report)
 
 
 def choose_device(name: str) -> torch.device:
@@ -38,7 +44,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device(kind)
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.empty(0, device=device).cpu()  # back, too: torch knows devices that hold no data
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"--device {name}: not usable here ({reason}); give auto, cpu, cuda or mps") from error
@@ -68,7 +74,7 @@ def make_estimator(options: Options, device: torch.device) -> Estimator:
     """The harmonizer, with the bundled weights or given ones."""
     if options.harmonizer == "none":
         return NoHarmonizer()
-    return load_s2crnet(options.harmonizer_weights or Path(weights.path(options.harmonizer)), device)
+    return load_estimator(options.harmonizer, options.harmonizer_weights or weights.path(options.harmonizer), device)
 
 
 def make_pipeline(
@@ -85,17 +91,15 @@ def make_pipeline(
     )
 
 
-def open_file_sink(path: Path, view: str, info: SourceInfo, options: Options, inputs: list[Path]) -> Sink:
+def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[Path]) -> Sink:
     """A picture, numbered pictures or a video, as the output's name says."""
-    from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, PRINTF_NUMBER, ImageFileSink, ImageSequenceSink
-
     if path.is_dir() or PRINTF_NUMBER.search(path.name):
         return ImageSequenceSink(path)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageFileSink(path, info, inputs)
-    from video_harmonizer.sinks.video_file import VideoFileSink
+    from video_harmonizer.sinks.video_file import VideoFileSink  # brings PyAV, which must not come before a window
 
-    height, width = size_of(view, info.height, info.width)
+    height, width = size_of(options.view, info.height, info.width)
     return VideoFileSink(
         path, width, height, info, options.codec, options.crf, options.preset, audio_from=info.file, inputs=inputs
     )

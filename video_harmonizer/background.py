@@ -15,6 +15,7 @@ from video_harmonizer.sources import Source, open_source
 log = logging.getLogger(__name__)
 
 BLUR_SHARE = 1 / 30  # of the frame's height: the default radius
+NEIGHBOURS = np.ones((3, 3), np.uint8)  # a small pixel beside the person may hold some of their colour
 ASPECT_TOLERANCE = 0.02  # relative difference of aspects below which nobody sees the crop
 
 
@@ -39,11 +40,15 @@ def open_background(text: str) -> Background:
         if not re.fullmatch(r"\d+(\.\d+)?", radius) or (":" in text and float(radius) <= 0):
             raise InputError(f"--background {text}: got radius {radius!r}; give blur or blur:RADIUS, in pixels above 0")
         return Blur(float(radius))
-    source = open_source(text)
-    source.close()
-    if source.info.live:
+    if not text:
+        raise InputError("--background: it is empty; give a picture, a video, #rrggbb or blur")
+    if re.fullmatch(r"(/dev/video)?\d+", text):  # said without opening it, which would light its lamp
         raise InputError(f"--background {text}: a camera; give a picture, a video, #rrggbb or blur")
-    return Picture(text) if source.info.frames == 1 else LoopedVideo(text)
+    source = open_source(text)
+    try:
+        return Picture(text, next(iter(source)).rgb) if source.info.frames == 1 else LoopedVideo(text)
+    finally:
+        source.close()
 
 
 class SolidColor:
@@ -72,13 +77,11 @@ class Original:
 
 
 class Picture:
-    """A photograph, cropped to fill the frame."""
+    """A photograph, (h, w, 3) uint8 or uint16, cropped to fill the frame; ``name`` is for messages."""
 
-    def __init__(self, path: str) -> None:
-        source = open_source(path)
-        self.name = path
-        self.picture = next(iter(source)).rgb
-        source.close()
+    def __init__(self, name: str, picture: np.ndarray) -> None:
+        self.name = name
+        self.picture = picture
         self._fit: np.ndarray | None = None
 
     def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
@@ -152,8 +155,8 @@ class Blur:
         reduction = max(1.0, radius / 4)  # a wide blur of few pixels is the same and far cheaper
         small = (max(1, round(width / reduction)), max(1, round(height / reduction)))
         rgb = cv2.resize(frame.rgb, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-        room = 255 - cv2.resize(matte.alpha, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-        room = np.maximum(room, 0.5)[..., None]  # deep inside the person their own colours are all there is
+        room = cv2.erode(255 - cv2.resize(matte.alpha, small, interpolation=cv2.INTER_AREA), NEIGHBOURS)
+        room = np.maximum(room.astype(np.float32), 0.5)[..., None]  # deep inside the person all there is is them
         sigma = radius / reduction
         blurred = cv2.GaussianBlur(rgb * room, (0, 0), sigma) / cv2.GaussianBlur(room, (0, 0), sigma)[..., None]
         levels = np.rint(blurred).astype(frame.rgb.dtype)
@@ -165,7 +168,7 @@ class Blur:
 def crop_to_fill(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """Scale (h, w, 3) until it covers height x width, keeping its aspect, and cut off what stands out, evenly."""
     scale = max(height / picture.shape[0], width / picture.shape[1])
-    h, w = min(picture.shape[0], round(height / scale)), min(picture.shape[1], round(width / scale))
+    h, w = (max(1, round(side / scale)) for side in (height, width))  # rounding can't exceed the picture
     top, left = (picture.shape[0] - h) // 2, (picture.shape[1] - w) // 2
     middle = picture[top : top + h, left : left + w]
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from video_harmonizer import assemble
@@ -31,19 +32,18 @@ INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 
 def video(options: VideoOptions, warnings: WarningList) -> int:
     """Harmonize a file into a file; the exit status."""
+    device = assemble.choose_device(options.device)
     with ExitStack() as cleanup:
         source = _opened(cleanup, str(options.input))
         if source.info.live:
             raise InputError(f"{options.input}: a camera; for live video use run_webcam.py --source {options.input}")
         inputs = [options.input, Path(options.background)]
-        sink = _opened_file(cleanup, options.output, options.view, source, options, inputs)
+        sink = _opened_file(cleanup, options.output, source, options, inputs)
         background = open_background(options.background)
-        device = assemble.choose_device(options.device)
         matting = assemble.make_matting(options, device)
         ahead = PrefetchSource(source)
         cleanup.callback(ahead.close)
-        outputs = [(options.view, ThreadedWriter(sink))]
-        return _process(options, ahead, matting, background, outputs, warnings)
+        return _process(options, device, ahead, matting, background, [sink], warnings)
 
 
 def image(options: ImageOptions, warnings: WarningList) -> int:
@@ -54,6 +54,7 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
             f"{options.picture}: got {got} a mask and a background; give a MASK for a ready composite, "
             "or --background for a photograph"
         )
+    device = assemble.choose_device(options.device)
     with ExitStack() as cleanup:
         source = _opened(cleanup, str(options.picture))
         if source.info.frames != 1:
@@ -62,36 +63,36 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
         matting: Matting
         background: Background
         if options.mask is not None:
-            sink = _opened_file(cleanup, options.output, options.view, source, options, inputs)
+            sink = _opened_file(cleanup, options.output, source, options, inputs)
             matting = GivenMask(read_image(options.mask), str(options.mask))
             background = Original()
         else:
             assert options.background is not None
             inputs.append(Path(options.background))
-            sink = _opened_file(cleanup, options.output, options.view, source, options, inputs)
+            sink = _opened_file(cleanup, options.output, source, options, inputs)
             background = open_background(options.background)
-            matting = assemble.make_matting(options, assemble.choose_device(options.device))
-        return _process(options, source, matting, background, [(options.view, sink)], warnings)
+            matting = assemble.make_matting(options, device)
+        return _process(options, device, source, matting, background, [sink], warnings)
 
 
 def live(options: LiveOptions, warnings: WarningList) -> int:
     """Harmonize a camera, or a file at its own pace, in a window; the exit status."""
     if not options.window and options.output is None:
         raise InputError("--no-window: nothing would be shown or written; give --output FILE too")
+    device = assemble.choose_device(options.device)
     with ExitStack() as cleanup:
-        outputs: list[tuple[str, Sink]] = []
+        sinks: list[Sink] = []
         window = None
         if options.window:  # before any source: a window that opens after PyAV is loaded freezes
             window = WindowSink("Video Harmonizer")
             cleanup.callback(window.close)
-            outputs.append((options.view, window))
+            sinks.append(window)
         source = _opened(cleanup, options.source)
         if options.output is not None:
             inputs = [Path(options.source), Path(options.background)]
-            sink = _opened_file(cleanup, options.output, options.view, source, options, inputs)
-            outputs.append((options.view, ThreadedWriter(sink)))
+            sinks.append(_opened_file(cleanup, options.output, source, options, inputs))
         background = open_background(options.background)
-        matting = assemble.make_matting(options, assemble.choose_device(options.device))
+        matting = assemble.make_matting(options, device)
         live_source = source.info.live
         if not live_source:
             source = PrefetchSource(source)
@@ -105,7 +106,11 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
                 pace.wait(views.seconds)
             return window.poll() != QUIT
 
-        return _process(options, source, matting, background, outputs, warnings, goes_on)
+        status = _process(options, device, source, matting, background, sinks, warnings, goes_on)
+        if window is not None and source.info.frames == 1:  # a photograph stays until it was looked at
+            while window.poll() != QUIT:
+                time.sleep(0.02)
+        return status
 
 
 class Pace:
@@ -124,22 +129,22 @@ class Pace:
 
 def _process(
     options: Options,
+    device: torch.device,
     source: Source,
     matting: Matting,
     background: Background,
-    outputs: Sequence[tuple[str, Sink]],
+    sinks: Sequence[Sink],
     warnings: WarningList,
     after_frame: Callable[[Views], bool] = lambda views: True,
 ) -> int:
-    device = assemble.choose_device(options.device)
-    pipeline = assemble.make_pipeline(options, matting, background, [view for view, _ in outputs], device)
+    pipeline = assemble.make_pipeline(options, matting, background, [options.view], device)
     with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
 
         def advance(views: Views) -> bool:
             bar.update()
             return after_frame(views)
 
-        done = run(source, pipeline, outputs, advance)
+        done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
     if options.report is not None:
         Report.of(done, pipeline, str(device), warnings.texts).write(options.report)
     log.info("%d frames in %.1f s (%.1f a second)", done.frames_out, done.seconds, done.frames_out / done.seconds)
@@ -154,9 +159,13 @@ def _opened(cleanup: ExitStack, text: str) -> Source:
     return source
 
 
-def _opened_file(
-    cleanup: ExitStack, path: Path, view: str, source: Source, options: Options, inputs: list[Path]
-) -> Sink:
-    sink = assemble.open_file_sink(path, view, source.info, options, inputs)
-    cleanup.callback(sink.abort)  # does nothing once the sink is closed
+def _opened_file(cleanup: ExitStack, path: Path, source: Source, options: Options, inputs: list[Path]) -> Sink:
+    sink = ThreadedWriter(assemble.open_file_sink(path, source.info, options, inputs))
+
+    def abandon() -> None:
+        sink.abort()  # does nothing once the sink is closed
+        if sink.kept:
+            log.warning("%s: holds what was done before it failed", sink.kept)
+
+    cleanup.callback(abandon)
     return sink

@@ -88,7 +88,8 @@ def run(
 ) -> Run:
     """Process the source to its end and write each view to its sink.
 
-    On Ctrl-C the sinks are finished, so that what was made stays; on an error they are aborted.
+    On Ctrl-C the sinks are finished, so that what was made stays; on an error, and on Ctrl-C before the first frame
+    is out, they are aborted.
 
     Args:
         outputs: (view, sink) pairs.
@@ -107,6 +108,8 @@ def run(
                 if not after_frame(views):
                     break
         except KeyboardInterrupt:
+            if not done.frames_out:
+                raise  # nothing to finish
             done.interrupted = True
         for _, sink in outputs:
             pipeline.timer.call("write", sink.close)

@@ -4,9 +4,12 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.pipeline import Pipeline, Run
+
+if TYPE_CHECKING:  # they bring the networks' packages, and the command line is to answer before those are loaded
+    from video_harmonizer.pipeline import Pipeline, Run
 
 
 class WarningList(logging.Handler):
@@ -37,7 +40,7 @@ class Report:
     interrupted: bool
 
     @classmethod
-    def of(cls, run: Run, pipeline: Pipeline, device: str, warnings: list[str]) -> "Report":
+    def of(cls, run: "Run", pipeline: "Pipeline", device: str, warnings: list[str]) -> "Report":
         frames = max(run.frames_out, 1)
         return cls(
             frames_in=run.frames_in,

@@ -142,7 +142,7 @@ def test_nan_from_the_memory_is_healed_by_forgetting_it(caplog: pytest.LogCaptur
 
 
 def test_lasting_nan_gives_the_last_good_matte_and_warns_once(caplog: pytest.LogCaptureFixture):
-    matting = RVMMatting(CountingNetwork(failures=lambda call: call in range(2, 8)), None, CPU)
+    matting = RVMMatting(CountingNetwork(failures=lambda call: call in range(2, 8)), None, CPU, settling=0)
     with caplog.at_level(logging.WARNING):
         assert [frames_in_memory(matting, frame(index)) for index in range(6)] == [1, 2, 2, 2, 2, 1]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -208,3 +208,10 @@ def test_published_weights_find_nobody_in_a_plain_wall(reference: Path):
     wall = np.full((240, 320, 3), 128, np.uint8)
     for index in range(3):
         assert matting.matte(frame(index, rgb=wall)).alpha.mean() < 1
+
+
+def test_first_frame_is_shown_several_times_before_its_matte_is_taken():
+    network = CountingNetwork()
+    matting = RVMMatting(network, None, CPU, settling=4)
+    assert frames_in_memory(matting, frame(0)) == 5
+    assert frames_in_memory(matting, frame(1)) == 6

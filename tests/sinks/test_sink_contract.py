@@ -1,6 +1,5 @@
 """What every sink of files promises, tried on every one. The window has a test of its own."""
 
-import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from clips import moving_picture
+from threads import left_running
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
@@ -107,4 +107,4 @@ def test_nothing_is_left_running(opened):
     sink, _ = opened
     sink.write(moving_picture(0, 64, 48), 0.0)
     sink.close()
-    assert [thread for thread in threading.enumerate() if thread is not threading.main_thread()] == []
+    assert left_running() == []

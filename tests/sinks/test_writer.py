@@ -1,16 +1,18 @@
 """Writing in a thread."""
 
-import threading
 import time
 
 import numpy as np
 import pytest
+from threads import left_running
 
 from video_harmonizer.sinks.writer import ThreadedWriter
 
 
 class SlowSink:
     """Remembers what it was given, and fails at one picture if asked to."""
+
+    kept = None
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at = fails_at
@@ -40,7 +42,7 @@ def test_pictures_come_in_order_though_the_array_is_reused():
     writer.close()
     assert sink.seen == [(index, float(index)) for index in range(30)]
     assert sink.ended == ["closed"]
-    assert threading.active_count() == 1
+    assert left_running() == []
 
 
 def test_pictures_may_change_size_and_depth():
@@ -74,7 +76,7 @@ def test_an_error_comes_home_with_the_next_write_and_ends_the_sink_by_abort():
         writer.close()
     writer.close()
     assert "aborted" in sink.ended
-    assert threading.active_count() == 1
+    assert left_running() == []
 
 
 def test_an_error_in_the_last_picture_comes_home_with_close():

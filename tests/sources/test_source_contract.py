@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from clips import make_clip, moving_picture
 from fake_camera import FakeCamera
+from threads import left_running
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.sources import Source, open_source
@@ -106,7 +107,7 @@ def test_close_from_another_thread_ends_the_iteration(source):
 def test_nothing_is_left_running(source):
     next(iter(source))
     source.close()
-    assert [thread for thread in threading.enumerate() if thread is not threading.main_thread()] == []
+    assert left_running() == []
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,21 @@ import numpy as np
 import torch
 
 from video_harmonizer.frame import ToneCurves
-from video_harmonizer.harmonizers.curves import sample
+from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.thumbnails import Thumbnails
 from video_harmonizer.weights.load import load_into, read_state
 
 log = logging.getLogger(__name__)
 
+NETWORKS: dict[str, type[S2CRNet] | type[CurveNet]] = {"s2crnet": S2CRNet, "curvenet": CurveNet}
+
 
 class CurveEstimator:
     """Asks a curve network what the foreground's colours should become."""
 
-    def __init__(self, network: S2CRNet, device: torch.device, name: str = "s2crnet") -> None:
-        self.network = network.eval().to(device, memory_format=torch.channels_last)
+    def __init__(self, network: S2CRNet | CurveNet, device: torch.device, name: str) -> None:
+        self.network = network.eval().to(device).to(memory_format=torch.channels_last)
         self.device = device
         self.name = name
         self._warned = False
@@ -41,7 +43,8 @@ class CurveEstimator:
             self._tensor(thumbnails.background),
             self._tensor(thumbnails.background_mask),
         )
-        table = sample(parameters.float().cpu(), samples)[0].numpy().astype(np.float32)
+        ramp = torch.linspace(0, 1, samples, dtype=torch.float64).expand(1, 3, samples)[..., None]
+        table = self.network.draw(ramp, parameters.cpu().double())[-1][0, ..., 0].numpy().astype(np.float32)
         if not np.isfinite(table).all():
             if not self._warned:
                 log.warning("%s: got curves that are not finite; frames keep the last good ones", self.name)
@@ -65,11 +68,12 @@ class NoHarmonizer:
         return ToneCurves.identity(samples)
 
 
-def load_s2crnet(path: Path, device: torch.device) -> CurveEstimator:
-    """An estimator with the weights of that file: ours, or the authors' checkpoint, single or cascaded.
+def load_estimator(name: str, path: Path, device: torch.device) -> CurveEstimator:
+    """An estimator of the kind ``name`` in `NETWORKS` with the weights of that file.
 
-    Raises InputError where the file is not a checkpoint of this network.
+    For ``s2crnet`` that may be the authors' checkpoint of the cascaded network. Raises InputError where the file is not
+    a checkpoint of this network.
     """
-    network = S2CRNet(stages=2)
+    network = NETWORKS[name]()
     load_into(network, read_state(path), str(path))
-    return CurveEstimator(network, device)
+    return CurveEstimator(network, device, name)

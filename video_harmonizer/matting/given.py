@@ -18,7 +18,7 @@ class GivenMask:
     name = "mask"
 
     def __init__(self, rgb: np.ndarray, name: str) -> None:
-        levels = rgb if rgb.dtype == np.uint8 else (rgb // 257).astype(np.uint8)
+        levels = rgb if rgb.dtype == np.uint8 else cv2.convertScaleAbs(rgb, alpha=255 / 65535)  # rounds
         self._alpha = cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
         self._file = name
 

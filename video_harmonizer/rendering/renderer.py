@@ -37,7 +37,8 @@ class CPURenderer:
         Returns:
             Pictures that stay as they are until the next frame is rendered.
         """
-        table = quantize(curves.table, 8 * frame.rgb.itemsize)
+        # as float64: a float32 product can land on a half from either side, and then round the wrong way
+        table = quantize(curves.table.astype(np.float64), 8 * frame.rgb.itemsize)
         images = {view: self._buffer(view, frame) for view in self.views}
         for view, image in images.items():
             if view == "side-by-side":

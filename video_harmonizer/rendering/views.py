@@ -1,5 +1,7 @@
 """The pictures that a person can ask for, by name, and how they are laid out."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 
@@ -22,12 +24,18 @@ def size_of(view: str, height: int, width: int) -> tuple[int, int]:
 
 def label(panel: np.ndarray, text: str) -> None:
     """Write ``text`` into the lower left corner of a (H, W, 3) picture, white on a dark plate."""
-    height, white = panel.shape[0], int(np.iinfo(panel.dtype).max)
+    letters = _letters(text, panel.shape[0])[-panel.shape[0] :, : panel.shape[1]]
+    plate = panel[-letters.shape[0] :, : letters.shape[1]]
+    plate //= 3
+    np.maximum(plate, letters * panel.dtype.type(np.iinfo(panel.dtype).max // 255), out=plate)
+
+
+@cache
+def _letters(text: str, height: int) -> np.ndarray:
+    """(h, w, 1) uint8, in a size that suits pictures of ``height``; OpenCV writes on 8-bit pictures only."""
     scale = max(height / 800, 0.35)
     stroke, margin = max(1, round(2 * scale)), round(12 * scale)
-    (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke)
-    top = max(0, height - text_height - below - 2 * margin)
-    panel[top:, : text_width + 2 * margin] //= 3
-    place = (margin, height - margin - below)
-    smooth = cv2.LINE_AA if panel.dtype == np.uint8 else cv2.LINE_8  # OpenCV smooths 8-bit pictures only
-    cv2.putText(panel, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (white,) * 3, stroke, smooth)
+    (width, above), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke)
+    letters = np.zeros((above + below + 2 * margin, width + 2 * margin, 1), np.uint8)
+    cv2.putText(letters, text, (margin, margin + above), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, stroke, cv2.LINE_AA)
+    return letters

@@ -13,7 +13,9 @@ class Sink(Protocol):
     taking the final name. Either ends the sink, and may be called twice.
     """
 
-    kept: Path | None  # after `abort`: where the pictures so far lie, if they can be used
+    @property
+    def kept(self) -> Path | None:
+        """After `abort`: where the pictures so far lie, if they can be used."""
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         """Take one (H, W, 3) RGB picture, uint8 or uint16, presented at ``seconds`` since the first frame.

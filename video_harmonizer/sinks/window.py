@@ -12,7 +12,7 @@ from video_harmonizer.errors import InputError
 LARGEST_AT_FIRST = (1280, 720)  # fits on any screen; the window can be enlarged
 QUIT = "q"
 ESCAPE = 27
-REMEDY = "run without a window (--no-window)"
+REMEDY = "run without a window: --no-window --output FILE"
 
 
 class WindowSink:

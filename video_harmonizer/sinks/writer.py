@@ -36,7 +36,7 @@ class ThreadedWriter:
     @property
     def kept(self) -> Path | None:
         """What the sink kept when it was aborted."""
-        return getattr(self._sink, "kept", None)
+        return self._sink.kept
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         with self._changed:

@@ -1,0 +1,145 @@
+"""The estimator: what the network is shown, what becomes of its answer, and what it is when there is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from video_harmonizer import weights
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import ToneCurves
+from video_harmonizer.harmonizers.curves import lookup_table, quantize
+from video_harmonizer.harmonizers.estimator import CurveEstimator, NoHarmonizer, load_estimator
+from video_harmonizer.harmonizers.s2crnet import S2CRNet
+from video_harmonizer.pipeline import Estimator
+from video_harmonizer.thumbnails import SIZE, Thumbnails
+
+CPU = torch.device("cpu")
+
+
+class Answering(nn.Module):
+    """Stands in for the network: always the same parameters; keeps what it was shown."""
+
+    draw = staticmethod(S2CRNet.draw)
+
+    def __init__(self, parameters: Tensor) -> None:
+        super().__init__()
+        self.parameters_given = parameters
+        self.shown: list[tuple[Tensor, ...]] = []
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        self.shown.append(inputs)
+        return self.parameters_given[None]
+
+
+def estimator(parameters: Tensor) -> CurveEstimator:
+    return CurveEstimator(Answering(parameters), CPU, "fake")  # type: ignore[arg-type]
+
+
+def thumbnails() -> Thumbnails:
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+    masks = random.integers(0, 256, (2, SIZE, SIZE), np.uint8)
+    return Thumbnails(pictures[0], masks[0], pictures[1], masks[1])
+
+
+def estimate(parameters: Tensor, samples: int = 256) -> ToneCurves | None:
+    return estimator(parameters).estimate(thumbnails(), samples)
+
+
+@pytest.mark.parametrize("samples", [256, 65536])
+def test_curves_are_the_networks_cascade_at_every_level(samples: int):
+    pieces = torch.rand(2, 3, 64, generator=torch.Generator().manual_seed(0))
+    curves = estimate(pieces, samples)
+    assert curves is not None
+    assert (curves.table.shape, curves.table.dtype) == ((3, samples), np.float32)
+    bits = samples.bit_length() - 1
+    levels = quantize(curves.table.astype(np.float64), bits).astype(int)
+    difference = np.abs(levels - lookup_table(pieces, bits))
+    # float32 has a hundredth of a 16-bit level, and next to none of an 8-bit one
+    assert difference.max() <= (bits > 8)
+    assert difference.mean() < 0.01
+
+
+def test_curves_never_fall_and_stay_in_range():
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(20):
+        wild = torch.randn(2, 3, 64, generator=generator) + 0.3  # pieces of either sign
+        curves = estimate(wild)
+        assert curves is not None
+        assert (np.diff(curves.table, axis=1) >= 0).all()
+        assert curves.table.min() >= 0
+        assert curves.table.max() <= 1
+
+
+def test_network_is_shown_the_thumbnails_as_floats():
+    seen = thumbnails()
+    subject = estimator(torch.ones(2, 3, 64))
+    subject.estimate(seen, 256)
+    ((foreground, foreground_mask, background, background_mask),) = subject.network.shown  # type: ignore[misc]
+    for tensor, picture in ((foreground, seen.foreground), (background, seen.background)):
+        assert (tensor.shape, tensor.dtype) == ((1, 3, SIZE, SIZE), torch.float32)
+        np.testing.assert_allclose(tensor[0].permute(1, 2, 0), picture / 255, rtol=1e-6)
+    for tensor, mask in ((foreground_mask, seen.foreground_mask), (background_mask, seen.background_mask)):
+        assert tensor.shape == (1, 1, SIZE, SIZE)
+        np.testing.assert_allclose(tensor[0, 0], mask / 255, rtol=1e-6)
+
+
+def test_nobody_in_view_gives_no_curves_and_asks_no_network():
+    subject = estimator(torch.ones(2, 3, 64))
+    assert subject.estimate(None, 256) is None
+    assert subject.network.shown == []
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_answer_that_is_not_finite_is_none_and_said_once(value: float, caplog: pytest.LogCaptureFixture):
+    pieces = torch.ones(2, 3, 64)
+    pieces[1, 2, 63] = value
+    subject = estimator(pieces)
+    for _ in range(3):
+        assert subject.estimate(thumbnails(), 256) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "fake: got curves that are not finite; frames keep the last good ones"
+    ]
+
+
+def test_pieces_that_sum_to_nothing_give_no_nan():
+    curves = estimate(torch.zeros(2, 3, 64))
+    assert curves is None or np.isfinite(curves.table).all()
+
+
+def test_without_a_harmonizer_nothing_changes():
+    subject: Estimator = NoHarmonizer()
+    for shown in (None, thumbnails()):
+        curves = subject.estimate(shown, 256)
+        assert curves is not None
+        assert np.array_equal(quantize(curves.table, 8), np.tile(np.arange(256), (3, 1)))
+
+
+def test_bundled_weights_give_curves():
+    subject: Estimator = load_estimator("s2crnet", Path(weights.path("s2crnet")), CPU)
+    curves = subject.estimate(thumbnails(), 256)
+    assert subject.name == "s2crnet"
+    assert curves is not None
+    assert 0 < np.abs(curves.table - ToneCurves.identity().table).max() <= 1
+
+
+@pytest.mark.parametrize("wrapped", [True, False], ids=["as-the-authors-save-it", "bare"])
+def test_checkpoint_is_loaded_into_a_network_that_only_answers(tmp_path: Path, wrapped: bool):
+    saved = S2CRNet().state_dict()
+    torch.save({"state_dict": saved} if wrapped else saved, tmp_path / "s2crnet.pth")
+    subject = load_estimator("s2crnet", tmp_path / "s2crnet.pth", CPU)
+    assert not subject.network.training
+    for key, value in subject.network.state_dict().items():
+        assert torch.equal(value, saved[key])
+
+
+def test_checkpoint_of_another_network_is_refused_by_name(tmp_path: Path):
+    torch.save(nn.Linear(3, 4).state_dict(), tmp_path / "linear.pth")
+    with pytest.raises(InputError) as error:
+        load_estimator("s2crnet", tmp_path / "linear.pth", CPU)
+    assert str(error.value).startswith(f"{tmp_path / 'linear.pth'}: not weights of this S2CRNet: ")
+    assert "64 of 64 keys missing (first: squeezenet1_1.0.weight)" in str(error.value)
+    assert "2 of 2 keys unexpected (first: weight)" in str(error.value)

@@ -1,0 +1,428 @@
+"""The commands as a person runs them, from their inputs to the files that they leave."""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import audio_packets, make_clip, video_pts
+from red_person import (
+    RED,
+    WALL,
+    make_person_clip,
+    person_in,
+    picture,
+    read_picture,
+    read_video,
+    run_command,
+    save_picture,
+    save_weights,
+    wall_in,
+)
+
+from video_harmonizer import commands
+from video_harmonizer.matting.rvm import RVMMatting
+from video_harmonizer.pipeline import Pipeline
+from video_harmonizer.sinks.video_file import VideoFileSink
+from video_harmonizer.sinks.window import QUIT
+from video_harmonizer.sources.pattern import PatternSource
+
+ROOT = Path(__file__).parents[1]
+LOSSLESS = ("--codec", "ffv1")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_weights(tmp_path_factory.mktemp("weights") / "red_person.pth")
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_person_clip(tmp_path / "talk.mp4", audio=["aac"])
+
+
+def video(weights: Path, *arguments: object) -> int:
+    return run_command("video", *arguments, "--matting-weights", weights)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if "partial" in path.name)
+
+
+# --- video ----------------------------------------------------------------------------------------------------
+
+
+def test_person_of_a_video_is_put_before_the_background(clip: Path, weights: Path, tmp_path: Path):
+    output = tmp_path / "out.mp4"
+    assert video(weights, clip, "--background", "#00c000", "-o", output, "--harmonizer", "none") == 0
+    frames = read_video(output)
+    assert len(frames) == 6
+    for index, frame in enumerate(frames):
+        np.testing.assert_allclose(frame[person_in(index)].mean(axis=0), RED, atol=6)
+        np.testing.assert_allclose(frame[wall_in(index)].mean(axis=0), (0, 192, 0), atol=6)
+
+
+def test_sound_and_times_stay_as_they_were(clip: Path, weights: Path, tmp_path: Path):
+    output = tmp_path / "out.mp4"
+    assert video(weights, clip, "--background", "blur", "-o", output) == 0
+    assert audio_packets(output) == audio_packets(clip)
+    assert video_pts(output) == video_pts(clip)
+
+
+def test_variable_frame_rate_stays(weights: Path, tmp_path: Path):
+    clip = make_person_clip(tmp_path / "phone.mp4", pts=(0, 1, 4, 5, 11), time_base=Fraction(1, 90))
+    assert video(weights, clip, "--background", "#000000", "-o", tmp_path / "out.mp4") == 0
+    assert video_pts(tmp_path / "out.mp4") == video_pts(clip)
+
+
+def test_harmonized_colours_are_one_curve_a_channel(clip: Path, weights: Path, tmp_path: Path):
+    output = tmp_path / "out.mkv"
+    assert video(weights, clip, "--background", "#00c000", "-o", output, *LOSSLESS, "--smoothing", "0") == 0
+    first = read_video(output)[0]
+    assert (first[wall_in()] == (0, 192, 0)).all()
+    person = first[person_in()]
+    assert person.std(axis=0).max() < 2  # the figure is of one colour, so it stays of one
+    assert np.abs(person.mean(axis=0) - RED).max() > 3  # and becomes another
+
+
+@pytest.mark.parametrize(("view", "person", "wall"), [("original", RED, WALL), ("alpha", (255,) * 3, (0,) * 3)])
+def test_view_says_what_is_written(view: str, person: tuple, wall: tuple, clip: Path, weights: Path, tmp_path: Path):
+    output = tmp_path / "out.mkv"
+    assert video(weights, clip, "--background", "#00c000", "-o", output, *LOSSLESS, "--view", view) == 0
+    last = read_video(output)[5]
+    np.testing.assert_allclose(last[person_in(5)].mean(axis=0), person, atol=4)
+    np.testing.assert_allclose(last[wall_in(5)].mean(axis=0), wall, atol=4)
+
+
+def test_side_by_side_is_three_times_as_wide(clip: Path, weights: Path, tmp_path: Path):
+    output = tmp_path / "out.mp4"
+    assert video(weights, clip, "--background", "#00c000", "-o", output, "--view", "side-by-side") == 0
+    assert read_video(output)[0].shape == (48, 192, 3)
+
+
+def test_strength_0_is_the_plain_composite(clip: Path, weights: Path, tmp_path: Path):
+    for name, options in (("paste.mkv", ("--view", "paste")), ("zero.mkv", ("--strength", "0"))):
+        assert video(weights, clip, "--background", "blur", "-o", tmp_path / name, *LOSSLESS, *options) == 0
+    assert np.array_equal(read_video(tmp_path / "paste.mkv"), read_video(tmp_path / "zero.mkv"))
+
+
+def test_background_may_be_a_picture_or_a_video(clip: Path, weights: Path, tmp_path: Path):
+    ramp = np.zeros((48, 64, 3), np.uint8)
+    ramp[..., 2] = np.arange(64) * 4
+    beach = save_picture(tmp_path / "beach.png", ramp)
+    waves = make_clip(tmp_path / "waves.mp4", range(2))  # shorter than the clip: repeated
+    for background in (beach, waves):
+        output = tmp_path / f"{background.stem}.mkv"
+        assert video(weights, clip, "--background", background, "-o", output, *LOSSLESS) == 0
+    shown = read_video(tmp_path / "beach.mkv")[2]
+    assert np.array_equal(shown[wall_in(2)], ramp[wall_in(2)])
+    shown, wall = np.stack(read_video(tmp_path / "waves.mkv")), wall_in(0) & wall_in(5)
+    assert np.array_equal(shown[0][wall], shown[2][wall])
+    assert np.array_equal(shown[1][wall], shown[5][wall])
+    assert not np.array_equal(shown[0][wall], shown[1][wall])
+
+
+def test_pictures_go_in_and_come_out(weights: Path, tmp_path: Path):
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+    for index in range(3):
+        save_picture(tmp_path / "in" / f"{index:04d}.png", picture(index))
+    arguments = (tmp_path / "in" / "%04d.png", "--background", "#00c000", "-o", tmp_path / "out" / "%03d.png")
+    assert video(weights, *arguments, "--harmonizer", "none") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["000.png", "001.png", "002.png"]
+    last = read_picture(tmp_path / "out" / "002.png")
+    assert (last[person_in(2)] == RED).all()
+    assert (last[wall_in(2)] == (0, 192, 0)).all()
+
+
+def test_existing_output_is_replaced_once_the_new_one_is_whole(clip: Path, weights: Path, tmp_path: Path):
+    (tmp_path / "out.mp4").write_bytes(b"old")
+    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 0
+    assert len(read_video(tmp_path / "out.mp4")) == 6
+    assert leftovers(tmp_path) == []
+
+
+def test_encoder_settings_reach_the_encoder(clip: Path, weights: Path, tmp_path: Path):
+    output = tmp_path / "out.mp4"
+    assert video(weights, clip, "--background", "blur", "-o", output, "--crf", "33", "--preset", "ultrafast") == 0
+    settings = output.read_bytes()  # x264 writes them into the stream
+    assert b" crf=33.0 " in settings
+    assert b" subme=0 " in settings
+
+
+def test_report_tells_what_was_done(clip: Path, weights: Path, tmp_path: Path):
+    beach = save_picture(tmp_path / "beach.png", np.zeros((48, 99, 3), np.uint8))
+    arguments = (clip, "--background", beach, "-o", tmp_path / "out.mp4", "--report", tmp_path / "report.json")
+    assert video(weights, *arguments, "--device", "cpu") == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["frames_in"], report["frames_out"], report["interrupted"]) == (6, 6, False)
+    assert (report["matting"], report["harmonizer"], report["device"]) == ("rvm_mobilenetv3", "s2crnet", "cpu")
+    assert report["fps"] == pytest.approx(6 / report["seconds"], rel=0.05)
+    assert {"read", "matting", "estimate", "render", "write"} <= report["stages"].keys()
+    assert sum(report["stages"].values()) * 6 / 1e3 <= report["seconds"] + 0.01
+    assert report["warnings"] == [f"{beach}: background of 99x48 is cropped to fill frames of 64x48"]
+
+
+def test_settings_file_reaches_the_pictures(clip: Path, weights: Path, tmp_path: Path):
+    (tmp_path / "settings.toml").write_text(f'view = "alpha"\ncodec = "ffv1"\nmatting_weights = "{weights}"')
+    arguments = ("video", clip, "--background", "blur", "-o", tmp_path / "out.mkv")
+    assert run_command(*arguments, "--config", tmp_path / "settings.toml") == 0
+    assert set(np.unique(read_video(tmp_path / "out.mkv")[0][person_in()])) == {255}
+
+
+# --- image ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def composite(tmp_path: Path) -> tuple[Path, Path, np.ndarray]:
+    """A picture with somebody pasted in too dark, the mask's file, and the mask."""
+    rgb = np.random.default_rng(0).integers(100, 256, (90, 120, 3), np.uint8)
+    inside = np.zeros((90, 120), bool)
+    inside[30:80, 40:90] = True
+    rgb[inside] //= 3
+    mask = (inside[..., None] * np.full(3, 255)).astype(np.uint8)
+    return save_picture(tmp_path / "composite.png", rgb), save_picture(tmp_path / "mask.png", mask), inside
+
+
+def test_composites_foreground_is_harmonized_and_the_rest_left_to_the_bit(composite, tmp_path: Path):
+    path, mask, inside = composite
+    assert run_command("image", path, mask, "-o", tmp_path / "out.png") == 0
+    before, after = read_picture(path), read_picture(tmp_path / "out.png")
+    assert np.array_equal(after[~inside], before[~inside])
+    assert (after[inside] != before[inside]).mean() > 0.5
+    for channel in range(3):  # one curve: equal levels become equal levels, and darker ones no lighter
+        levels: dict[int, int] = {}
+        for level, result in zip(before[inside][:, channel], after[inside][:, channel], strict=True):
+            assert levels.setdefault(int(level), int(result)) == result
+        assert np.all(np.diff([levels[level] for level in sorted(levels)]) >= 0)
+
+
+def test_composite_stays_whole_without_a_harmonizer(composite, tmp_path: Path):
+    path, mask, _ = composite
+    assert run_command("image", path, mask, "-o", tmp_path / "out.png", "--harmonizer", "none") == 0
+    assert np.array_equal(read_picture(tmp_path / "out.png"), read_picture(path))
+
+
+def test_mask_may_be_gray_or_deep(composite, tmp_path: Path):
+    path, mask, _ = composite
+    save_picture(tmp_path / "gray.png", read_picture(mask)[..., :1])
+    save_picture(tmp_path / "deep.png", read_picture(mask).astype(np.uint16) * 257)
+    for other in ("mask.png", "gray.png", "deep.png"):
+        assert run_command("image", path, tmp_path / other, "-o", tmp_path / f"by_{other}") == 0
+    assert np.array_equal(read_picture(tmp_path / "by_gray.png"), read_picture(tmp_path / "by_mask.png"))
+    assert np.array_equal(read_picture(tmp_path / "by_deep.png"), read_picture(tmp_path / "by_mask.png"))
+
+
+def test_deep_composite_stays_deep(composite, tmp_path: Path):
+    path, mask, inside = composite
+    deep = read_picture(path).astype(np.uint16) * 257 + 3
+    save_picture(tmp_path / "deep.png", deep)
+    assert run_command("image", tmp_path / "deep.png", mask, "-o", tmp_path / "out.png") == 0
+    after = read_picture(tmp_path / "out.png")
+    assert after.dtype == np.uint16
+    assert np.array_equal(after[~inside], deep[~inside])
+
+
+def test_photographs_person_is_put_before_the_background(weights: Path, tmp_path: Path):
+    photo = save_picture(tmp_path / "photo.png", picture())
+    arguments = (photo, "--background", "#00c000", "-o", tmp_path / "out.png", "--matting-weights", weights)
+    assert run_command("image", *arguments, "--harmonizer", "none") == 0
+    after = read_picture(tmp_path / "out.png")
+    assert (after[person_in()] == RED).all()
+    assert (after[wall_in()] == (0, 192, 0)).all()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
+def test_picture_is_written_as_its_name_says(suffix: str, composite, tmp_path: Path):
+    path, mask, _ = composite
+    output = tmp_path / f"out{suffix}"
+    assert run_command("image", path, mask, "-o", output, "--view", "side-by-side") == 0
+    assert read_picture(output).shape == (90, 360, 3)
+
+
+# --- live -----------------------------------------------------------------------------------------------------
+
+
+def test_live_records_without_a_window(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(PatternSource, "parse", lambda text: PatternSource(64, 48, seconds=0.2))
+    arguments = ("--source", "pattern:64x48", "--background", "#00c000", "--matting-weights", weights)
+    assert run_command("live", *arguments, "--no-window", "--output", tmp_path / "demo.mp4") == 0
+    frames = read_video(tmp_path / "demo.mp4")
+    assert len(frames) == 6
+    assert frames[0].shape == (48, 192, 3)
+
+
+class FakeWindow:
+    """Takes the place of the window: keeps what it is shown; q is pressed at the third picture."""
+
+    kept = None
+    shown: list[np.ndarray]
+    closed = False
+
+    def __init__(self, title: str) -> None:
+        FakeWindow.shown = []
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        self.shown.append(image.copy())
+
+    def poll(self) -> str | None:
+        return QUIT if len(self.shown) == 3 else None
+
+    def close(self) -> None:
+        FakeWindow.closed = True
+
+    abort = close
+
+
+def test_live_shows_and_records_until_q_is_pressed(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(commands, "WindowSink", FakeWindow)
+    arguments = ("--source", clip, "--background", "#00c000", "--matting-weights", weights, "--view", "paste")
+    assert run_command("live", *arguments, "--output", tmp_path / "demo.mkv", *LOSSLESS) == 0
+    assert np.array_equal(read_video(tmp_path / "demo.mkv"), FakeWindow.shown)
+    assert len(FakeWindow.shown) == 3
+    assert FakeWindow.closed
+
+
+def test_file_is_shown_at_the_pace_at_which_it_was_filmed(monkeypatch: pytest.MonkeyPatch):
+    now, slept = 100.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds
+
+    monkeypatch.setattr(commands.time, "monotonic", lambda: now)
+    monkeypatch.setattr(commands.time, "sleep", sleep)
+    pace = commands.Pace()
+    for seconds, work in ((0, 0.01), (0.04, 0.01), (0.08, 0.1), (0.12, 0.0), (0.5, 0.0)):
+        pace.wait(seconds)
+        now += work
+    # what took too long is made up for, and never slept below zero
+    assert slept == pytest.approx([0, 0.03, 0.03, 0, 0.32])
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """A virtual display's name."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed: no display to show a window on")
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        name = f":{answer.readline().strip()}"
+    yield name
+    server.terminate()
+    server.wait(timeout=10)
+
+
+def test_live_shows_a_file_in_a_window_and_ends_with_it(clip: Path, weights: Path, tmp_path: Path, display: str):
+    command = [sys.executable, str(ROOT / "run_webcam.py"), "--source", str(clip), "--background", "blur"]
+    command += ["--matting-weights", str(weights), "--output", str(tmp_path / "demo.mp4")]
+    environment = os.environ | {"DISPLAY": display}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(read_video(tmp_path / "demo.mp4")) == 6
+
+
+# --- stopped --------------------------------------------------------------------------------------------------
+
+# The commands, telling of every frame, and taking their time so that a signal comes in the middle.
+TELLING = """
+import sys, time
+from video_harmonizer import pipeline
+from video_harmonizer.__main__ import main
+
+process = pipeline.Pipeline.process
+def telling(self, frame):
+    views = process(self, frame)
+    print("frame", frame.index, flush=True)
+    time.sleep(0.05)
+    return views
+pipeline.Pipeline.process = telling
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_run_leaves_a_playable_file(how: signal.Signals, weights: Path, tmp_path: Path):
+    clip, output = make_person_clip(tmp_path / "long.mp4", frames=60, audio=["aac"]), tmp_path / "out.mp4"
+    command = [sys.executable, "-c", TELLING, "video", str(clip), "--background", "blur", "-o", str(output)]
+    command += ["--matting-weights", str(weights), "--report", str(tmp_path / "report.json")]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **streams) as running:  # type: ignore[call-overload]
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line == "frame 5\n":
+                running.send_signal(how)
+                break
+        errors = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "playable" in errors
+    assert 5 <= len(read_video(output)) < 60
+    last_sound = audio_packets(output)[-1][0]
+    assert 0.1 < last_sound <= len(read_video(output)) / 25 + 0.1
+    assert leftovers(tmp_path) == []
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["interrupted"] is True
+    assert report["frames_out"] == len(read_video(output))
+
+
+def interrupt(*arguments: object, **options: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_run_stopped_before_its_first_frame_leaves_nothing(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr(RVMMatting, "matte", interrupt)
+    (tmp_path / "out.mp4").write_bytes(b"precious")
+    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 130
+    assert (tmp_path / "out.mp4").read_bytes() == b"precious"
+    assert leftovers(tmp_path) == []
+    assert capsys.readouterr().err == "stopped before anything was finished\n"
+
+
+def test_second_ctrl_c_ends_at_once_and_keeps_what_there_is_apart(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    process = Pipeline.process
+    monkeypatch.setattr(
+        Pipeline, "process", lambda self, frame: (process if frame.index < 3 else interrupt)(self, frame)
+    )
+    monkeypatch.setattr(VideoFileSink, "close", interrupt)
+    (tmp_path / "out.mp4").write_bytes(b"precious")
+    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 130
+    assert (tmp_path / "out.mp4").read_bytes() == b"precious"
+    assert len(read_video(tmp_path / "out.partial.mp4")) == 3
+    assert f"{tmp_path / 'out.partial.mp4'}: holds what was done before it failed" in caplog.messages
+
+
+def test_program_error_is_not_hidden(clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(self: Pipeline, frame: object) -> None:
+        raise RuntimeError("a fault of the program, not of the input")
+
+    monkeypatch.setattr(Pipeline, "process", fail)
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4")
+    assert leftovers(tmp_path) == []
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_logging_is_left_as_it_was(clip: Path, weights: Path, tmp_path: Path):
+    before = list(logging.getLogger().handlers)
+    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 0
+    assert logging.getLogger().handlers == before

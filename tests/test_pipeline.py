@@ -1,0 +1,325 @@
+"""The journey of a frame with stand-ins for its parts, and the loop's ends: done, stopped, failed."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from video_harmonizer.background import SolidColor
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame, Matte, SourceInfo, ToneCurves
+from video_harmonizer.harmonizers.estimator import CurveEstimator
+from video_harmonizer.harmonizers.s2crnet import S2CRNet
+from video_harmonizer.pipeline import Pipeline, StageTimer, run
+from video_harmonizer.rendering.renderer import CPURenderer
+from video_harmonizer.temporal.smoother import CurveSmoother
+from video_harmonizer.thumbnails import Thumbnails
+
+HEIGHT, WIDTH = 24, 32
+
+
+class FakeSource:
+    """Frames of one level each, at 25 a second; then an error, if there is one."""
+
+    def __init__(self, levels: list[int], error: BaseException | None = None, dtype: type = np.uint8) -> None:
+        self.info = SourceInfo("fake", WIDTH, HEIGHT, Fraction(25), frames=len(levels))
+        self.levels, self.error, self.dtype = levels, error, dtype
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, level in enumerate(self.levels):
+            yield Frame(np.full((HEIGHT, WIDTH, 3), level, self.dtype), index, index / 25)
+        if self.error:
+            raise self.error
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class FakeMatting:
+    """Everything is the person, or, at the indices of ``empty``, nothing."""
+
+    name = "fake"
+
+    def __init__(self, empty: tuple[int, ...] = ()) -> None:
+        self.empty = empty
+
+    def matte(self, frame: Frame) -> Matte:
+        return Matte(np.full(frame.size, 0 if frame.index in self.empty else 255, np.uint8))
+
+    def reset(self) -> None: ...
+
+
+class FakeEstimator:
+    """Lifts every level to the given one; None in the list is no answer. Knows nothing without thumbnails."""
+
+    name = "fake"
+
+    def __init__(self, lifts: Sequence[float | None]) -> None:
+        self.lifts = iter(lifts)
+        self.samples: list[int] = []
+
+    def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
+        self.samples.append(samples)
+        lift = next(self.lifts)
+        if thumbnails is None or lift is None:
+            return None
+        return ToneCurves(np.full((3, samples), lift, np.float32))
+
+
+class FakeSink:
+    """Keeps the first pixel's red and the time of each picture, and how it ended."""
+
+    kept: Path | None = None
+
+    def __init__(self, diary: list[str] | None = None, fails_at: str = "") -> None:
+        self.pictures: list[tuple[int, float]] = []
+        self.ends: list[str] = []
+        self.diary = [] if diary is None else diary
+        self.fails_at = fails_at
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        self._do("write")
+        self.pictures.append((int(image[0, 0, 0]), seconds))
+
+    def close(self) -> None:
+        self._do("close")
+        self.ends.append("close")
+
+    def abort(self) -> None:
+        self._do("abort")
+        self.ends.append("abort")
+
+    def _do(self, what: str) -> None:
+        self.diary.append(what)
+        if what == self.fails_at:
+            raise OSError("disk full")
+
+
+def pipeline(
+    estimator: FakeEstimator | CurveEstimator | None = None,
+    matting: FakeMatting | None = None,
+    views: tuple[str, ...] = ("harmonized",),
+    smoothing: float = 0,
+    strength: float = 1.0,
+) -> Pipeline:
+    return Pipeline(
+        matting or FakeMatting(),
+        SolidColor((9, 9, 9)),
+        estimator or FakeEstimator([1.0] * 100),
+        CurveSmoother(smoothing),
+        CPURenderer(views),
+        strength,
+    )
+
+
+# --- a frame's journey ----------------------------------------------------------------------------------------
+
+
+def test_person_gets_the_estimated_colours():
+    frame = next(iter(FakeSource([100])))
+    views = pipeline(FakeEstimator([0.8]), views=("original", "paste", "harmonized")).process(frame)
+    assert [int(picture[0, 0, 0]) for picture in views.images.values()] == [100, 100, 204]
+
+
+@pytest.mark.parametrize(("strength", "level"), [(0, 100), (0.25, 126), (1, 204)])
+def test_strength_takes_a_part_of_the_change(strength: float, level: int):
+    frame = next(iter(FakeSource([100])))
+    views = pipeline(FakeEstimator([0.8]), strength=strength).process(frame)
+    assert views.images["harmonized"][0, 0, 0] == level
+
+
+def test_curves_are_smoothed_in_time():
+    subject = pipeline(FakeEstimator([0.2] + [1.0] * 9), smoothing=0.2)
+    levels = [int(subject.process(frame).images["harmonized"][0, 0, 0]) for frame in FakeSource([100] * 10)]
+    expected = [255 * (1 - 0.8 * np.exp(-index / 25 / 0.2)) for index in range(10)]
+    np.testing.assert_allclose(levels, expected, atol=0.6)
+
+
+def test_deep_frames_keep_their_depth():
+    estimator = FakeEstimator([0.5])
+    frame = next(iter(FakeSource([1000], dtype=np.uint16)))
+    picture = pipeline(estimator).process(frame).images["harmonized"]
+    assert (picture.dtype, int(picture[0, 0, 0])) == (np.uint16, 32768)
+    assert estimator.samples == [65536]
+
+
+def test_curves_hold_while_nobody_is_in_view():
+    subject = pipeline(FakeEstimator([0.8, 0.1, 0.1, None]), FakeMatting(empty=(1, 2)))
+    levels = [int(subject.process(frame).images["harmonized"][0, 0, 0]) for frame in FakeSource([100] * 4)]
+    assert levels == [204, 9, 9, 204]
+
+
+class FailingNetwork(torch.nn.Module):
+    """Curves that double the light, but NaN in the calls that are named."""
+
+    draw = staticmethod(S2CRNet.draw)
+
+    def __init__(self, failures: tuple[int, ...]) -> None:
+        super().__init__()
+        self.failures = failures
+        self.calls = 0
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        pieces = torch.zeros(1, 1, 3, 2)
+        pieces[..., 0] = torch.nan if self.calls in self.failures else 1
+        self.calls += 1
+        return pieces
+
+
+def test_frame_without_a_finite_answer_keeps_the_last_good_curves(caplog: pytest.LogCaptureFixture):
+    network = FailingNetwork(failures=(0, 2, 3))
+    estimator = CurveEstimator(network, torch.device("cpu"), "fake")  # type: ignore[arg-type]
+    subject = pipeline(estimator)
+    levels = [int(subject.process(frame).images["harmonized"][0, 0, 0]) for frame in FakeSource([100] * 5)]
+    assert levels == [100, 200, 200, 200, 200]
+    assert network.calls == 5
+    assert [record.getMessage() for record in caplog.records] == [
+        "fake: got curves that are not finite; frames keep the last good ones"
+    ]
+
+
+# --- the loop -------------------------------------------------------------------------------------------------
+
+
+def test_every_frame_is_written_in_order_with_its_time():
+    source, sinks = FakeSource([10, 20, 30]), (FakeSink(), FakeSink())
+    done = run(source, pipeline(views=("original", "harmonized")), [("original", sinks[0]), ("harmonized", sinks[1])])
+    assert sinks[0].pictures == [(10, 0.0), (20, 0.04), (30, 0.08)]
+    assert sinks[1].pictures == [(255, 0.0), (255, 0.04), (255, 0.08)]
+    assert sinks[0].ends == sinks[1].ends == ["close"]
+    assert (done.frames_in, done.frames_out, done.interrupted) == (3, 3, False)
+    assert done.seconds > 0
+    assert source.closed == 1
+
+
+def test_each_frame_is_written_before_the_next_is_read():
+    diary: list[str] = []
+
+    class Source(FakeSource):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                diary.append("read")
+                yield frame
+
+    run(Source([1, 2]), pipeline(), [("harmonized", FakeSink(diary))])
+    assert diary == ["read", "write", "read", "write", "close"]
+
+
+def test_dropped_live_frames_count_as_seen():
+    class Dropping(FakeSource):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                yield Frame(frame.rgb, 4 * frame.index, frame.seconds)
+
+    done = run(Dropping([1, 2, 3]), pipeline(), [])
+    assert (done.frames_in, done.frames_out) == (9, 3)
+
+
+def test_time_of_every_stage_is_told():
+    class Slow(FakeMatting):
+        def matte(self, frame: Frame) -> Matte:
+            time.sleep(0.01)
+            return super().matte(frame)
+
+    subject = pipeline(matting=Slow())
+    done = run(FakeSource([1, 2, 3]), subject, [("harmonized", FakeSink())])
+    stages = subject.timer.seconds
+    assert list(stages) == ["read", "matting", "background", "thumbnails", "estimate", "smooth", "render", "write"]
+    assert 0.03 <= stages["matting"] <= sum(stages.values()) <= done.seconds
+
+
+def test_time_of_a_stage_that_fails_counts():
+    timer = StageTimer()
+    with pytest.raises(ZeroDivisionError):
+        timer.call("divide", lambda: 1 / 0)
+    assert timer.seconds["divide"] > 0
+
+
+def test_run_ends_when_it_is_told_to():
+    source, sink = FakeSource([1, 2, 3]), FakeSink()
+    done = run(source, pipeline(), [("harmonized", sink)], after_frame=lambda views: views.index < 1)
+    assert (done.frames_out, done.interrupted, sink.ends, source.closed) == (2, False, ["close"], 1)
+
+
+def test_ctrl_c_finishes_what_was_made():
+    source, sink = FakeSource([1, 2], KeyboardInterrupt()), FakeSink()
+    done = run(source, pipeline(), [("harmonized", sink)])
+    assert (done.frames_out, done.interrupted, sink.ends, source.closed) == (2, True, ["close"], 1)
+
+
+def test_ctrl_c_before_the_first_frame_leaves_nothing():
+    source, sink = FakeSource([], KeyboardInterrupt()), FakeSink()
+    with pytest.raises(KeyboardInterrupt):
+        run(source, pipeline(), [("harmonized", sink)])
+    assert (sink.ends, source.closed) == (["abort"], 1)
+
+
+def failing_source() -> tuple[FakeSource, Pipeline, FakeSink]:
+    return FakeSource([1, 2], InputError("a.mp4: its data ends early")), pipeline(), FakeSink()
+
+
+def failing_stage() -> tuple[FakeSource, Pipeline, FakeSink]:
+    class Failing(FakeEstimator):
+        def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
+            raise RuntimeError("out of memory")
+
+    return FakeSource([1, 2]), pipeline(Failing([])), FakeSink()
+
+
+def failing_write() -> tuple[FakeSource, Pipeline, FakeSink]:
+    return FakeSource([1, 2]), pipeline(), FakeSink(fails_at="write")
+
+
+def failing_close() -> tuple[FakeSource, Pipeline, FakeSink]:
+    return FakeSource([1, 2]), pipeline(), FakeSink(fails_at="close")
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"),
+    [
+        (failing_source, InputError),
+        (failing_stage, RuntimeError),
+        (failing_write, OSError),
+        (failing_close, OSError),
+    ],
+)
+def test_error_aborts_every_sink_and_is_raised(
+    parts: Callable[[], tuple[FakeSource, Pipeline, FakeSink]], error: type[Exception]
+):
+    source, subject, sink = parts()
+    other = FakeSink()
+    with pytest.raises(error):
+        run(source, subject, [("harmonized", sink), ("harmonized", other)])
+    assert sink.ends == ["abort"]
+    assert other.ends == ["abort"]
+    assert source.closed == 1
+
+
+def test_first_error_is_the_one_that_is_told():
+    other = FakeSink()
+    with pytest.raises(InputError, match="ends early"):
+        run(failing_source()[0], pipeline(), [("harmonized", FakeSink(fails_at="abort")), ("harmonized", other)])
+    assert other.ends == ["abort"]
+
+
+def test_background_is_closed_with_the_source():
+    class Scene(SolidColor):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    for error in (None, RuntimeError()):
+        scene, subject = Scene((0, 0, 0)), pipeline()
+        subject.background = scene
+        if error is None:
+            run(FakeSource([1]), subject, [])
+        else:
+            with pytest.raises(RuntimeError):
+                run(FakeSource([1], error), subject, [])
+        assert scene.closed == 1

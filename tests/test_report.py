@@ -1,0 +1,68 @@
+"""The report: its keys and types are a contract with whoever reads it."""
+
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.pipeline import Run, StageTimer
+from video_harmonizer.report import Report, WarningList
+
+
+def pipeline(**seconds: float) -> Any:
+    timer = StageTimer()
+    timer.seconds = seconds
+    return SimpleNamespace(
+        timer=timer, matting=SimpleNamespace(name="rvm_x"), estimator=SimpleNamespace(name="s2crnet")
+    )
+
+
+def written(folder: Path, run: Run, pipe: Any, warnings: list[str]) -> dict[str, Any]:
+    Report.of(run, pipe, "cpu", warnings).write(folder / "report.json")
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_report_says_what_was_done(tmp_path: Path):
+    run = Run(frames_in=12, frames_out=10, seconds=2.5, interrupted=True)
+    report = written(tmp_path, run, pipeline(matting=0.2, render=0.0512345), ["room.png: cropped", "größer"])
+    assert report == {
+        "frames_in": 12,
+        "frames_out": 10,
+        "seconds": 2.5,
+        "fps": 4.0,
+        "stages": {"matting": 20.0, "render": 5.123},
+        "matting": "rvm_x",
+        "harmonizer": "s2crnet",
+        "device": "cpu",
+        "engine": "torch",
+        "warnings": ["room.png: cropped", "größer"],
+        "interrupted": True,
+    }
+    assert [type(report[key]) for key in ("frames_in", "frames_out", "seconds", "fps")] == [int, int, float, float]
+
+
+def test_run_without_a_frame_has_a_report_too(tmp_path: Path):
+    report = written(tmp_path, Run(), pipeline(read=0.01), [])
+    assert (report["frames_out"], report["fps"], report["stages"]) == (0, 0.0, {"read": 10.0})
+
+
+def test_place_that_cant_be_written_is_named(tmp_path: Path):
+    path = tmp_path / "nowhere" / "report.json"
+    with pytest.raises(InputError) as error:
+        Report.of(Run(), pipeline(), "cpu", []).write(path)
+    assert str(error.value) == f"{path}: the report can't be written: No such file or directory; give another place"
+
+
+def test_warnings_are_kept_as_a_person_sees_them():
+    warnings = WarningList()
+    logger = logging.getLogger("test of the report")
+    logger.addHandler(warnings)
+    logger.setLevel(logging.INFO)
+    logger.info("all is well")
+    logger.warning("%s: cropped to %dx%d", "room.png", 4, 3)
+    logger.error("worse")
+    assert warnings.texts == ["room.png: cropped to 4x3", "worse"]
