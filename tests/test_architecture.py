@@ -21,6 +21,7 @@ LAYERS = {
     "video_harmonizer.iharmony4": NOUNS,
     "video_harmonizer.harmonizers.curves": NOUNS,
     "video_harmonizer.weights": NETWORKS,
+    "video_harmonizer.engine": NETWORKS,
     "video_harmonizer.thumbnails": NETWORKS,
     "video_harmonizer.rendering.kernels": NETWORKS,
     "video_harmonizer.harmonizers": NETWORKS,

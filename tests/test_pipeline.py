@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from video_harmonizer.background import SolidColor
+from video_harmonizer.engine import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte, SourceInfo, ToneCurves
 from video_harmonizer.harmonizers.estimator import CurveEstimator
@@ -173,7 +174,7 @@ class FailingNetwork(torch.nn.Module):
 
 def test_frame_without_a_finite_answer_keeps_the_last_good_curves(caplog: pytest.LogCaptureFixture):
     network = FailingNetwork(failures=(0, 2, 3))
-    estimator = CurveEstimator(network, torch.device("cpu"), "fake")  # type: ignore[arg-type]
+    estimator = CurveEstimator(network, TorchEngine(torch.device("cpu")), "fake")  # type: ignore[arg-type]
     subject = pipeline(estimator)
     levels = [int(subject.process(frame).images["harmonized"][0, 0, 0]) for frame in FakeSource([100] * 5)]
     assert levels == [100, 200, 200, 200, 200]

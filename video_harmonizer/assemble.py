@@ -8,6 +8,7 @@ import torch
 
 from video_harmonizer import weights
 from video_harmonizer.background import Background
+from video_harmonizer.engine import Engine, make_engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_estimator
@@ -51,7 +52,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def make_matting(options: Options, device: torch.device) -> Matting:
+def choose_engine(name: str, device: str) -> Engine:
+    """What runs the networks, and where; raises InputError for what is not there."""
+    return make_engine(name, choose_device(device))
+
+
+def make_matting(options: Options, engine: Engine) -> Matting:
     """The matting network: a given checkpoint, or published weights, downloaded when they are first needed."""
     from video_harmonizer.matting.rvm import RVMMatting, load_network
     from video_harmonizer.weights.command import download_weights
@@ -67,24 +73,24 @@ def make_matting(options: Options, device: torch.device) -> Matting:
             log.info("%s: not downloaded yet", name)
             download_weights(name)
         path = weights.path(name)
-    return RVMMatting(load_network(read_state(path), name), options.downsample_ratio, device)
+    return RVMMatting(load_network(read_state(path), name), options.downsample_ratio, engine)
 
 
-def make_estimator(options: Options, device: torch.device) -> Estimator:
+def make_estimator(options: Options, engine: Engine) -> Estimator:
     """The harmonizer, with the bundled weights or given ones."""
     if options.harmonizer == "none":
         return NoHarmonizer()
-    return load_estimator(options.harmonizer, options.harmonizer_weights or weights.path(options.harmonizer), device)
+    return load_estimator(options.harmonizer, options.harmonizer_weights or weights.path(options.harmonizer), engine)
 
 
 def make_pipeline(
-    options: Options, matting: Matting, background: Background, views: list[str], device: torch.device
+    options: Options, matting: Matting, background: Background, views: list[str], engine: Engine
 ) -> Pipeline:
     """All parts together."""
     return Pipeline(
         matting=matting,
         background=background,
-        estimator=make_estimator(options, device),
+        estimator=make_estimator(options, engine),
         smoother=CurveSmoother(options.smoothing),
         renderer=CPURenderer(views),
         strength=options.strength,

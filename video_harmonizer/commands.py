@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from video_harmonizer import assemble
 from video_harmonizer.background import Background, Original, open_background
+from video_harmonizer.engine import Engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Views
 from video_harmonizer.matting import Matting
@@ -32,7 +32,7 @@ INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 
 def video(options: VideoOptions, warnings: WarningList) -> int:
     """Harmonize a file into a file; the exit status."""
-    device = assemble.choose_device(options.device)
+    engine = assemble.choose_engine(options.engine, options.device)
     with ExitStack() as cleanup:
         source = _opened(cleanup, str(options.input))
         if source.info.live:
@@ -40,10 +40,10 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
         inputs = [options.input, Path(options.background)]
         sink = _opened_file(cleanup, options.output, source, options, inputs)
         background = open_background(options.background)
-        matting = assemble.make_matting(options, device)
+        matting = assemble.make_matting(options, engine)
         ahead = PrefetchSource(source)
         cleanup.callback(ahead.close)
-        return _process(options, device, ahead, matting, background, [sink], warnings)
+        return _process(options, engine, ahead, matting, background, [sink], warnings)
 
 
 def image(options: ImageOptions, warnings: WarningList) -> int:
@@ -54,7 +54,7 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
             f"{options.picture}: got {got} a mask and a background; give a MASK for a ready composite, "
             "or --background for a photograph"
         )
-    device = assemble.choose_device(options.device)
+    engine = assemble.choose_engine(options.engine, options.device)
     with ExitStack() as cleanup:
         source = _opened(cleanup, str(options.picture))
         if source.info.frames != 1:
@@ -71,15 +71,15 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
             inputs.append(Path(options.background))
             sink = _opened_file(cleanup, options.output, source, options, inputs)
             background = open_background(options.background)
-            matting = assemble.make_matting(options, device)
-        return _process(options, device, source, matting, background, [sink], warnings)
+            matting = assemble.make_matting(options, engine)
+        return _process(options, engine, source, matting, background, [sink], warnings)
 
 
 def live(options: LiveOptions, warnings: WarningList) -> int:
     """Harmonize a camera, or a file at its own pace, in a window; the exit status."""
     if not options.window and options.output is None:
         raise InputError("--no-window: nothing would be shown or written; give --output FILE too")
-    device = assemble.choose_device(options.device)
+    engine = assemble.choose_engine(options.engine, options.device)
     with ExitStack() as cleanup:
         sinks: list[Sink] = []
         window = None
@@ -92,7 +92,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
             inputs = [Path(options.source), Path(options.background)]
             sinks.append(_opened_file(cleanup, options.output, source, options, inputs))
         background = open_background(options.background)
-        matting = assemble.make_matting(options, device)
+        matting = assemble.make_matting(options, engine)
         live_source = source.info.live
         if not live_source:
             source = PrefetchSource(source)
@@ -106,7 +106,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
                 pace.wait(views.seconds)
             return window.poll() != QUIT
 
-        status = _process(options, device, source, matting, background, sinks, warnings, goes_on)
+        status = _process(options, engine, source, matting, background, sinks, warnings, goes_on)
         if window is not None and source.info.frames == 1:  # a photograph stays until it was looked at
             while window.poll() != QUIT:
                 time.sleep(0.02)
@@ -129,7 +129,7 @@ class Pace:
 
 def _process(
     options: Options,
-    device: torch.device,
+    engine: Engine,
     source: Source,
     matting: Matting,
     background: Background,
@@ -137,7 +137,7 @@ def _process(
     warnings: WarningList,
     after_frame: Callable[[Views], bool] = lambda views: True,
 ) -> int:
-    pipeline = assemble.make_pipeline(options, matting, background, [options.view], device)
+    pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
     with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
 
         def advance(views: Views) -> bool:
@@ -146,7 +146,7 @@ def _process(
 
         done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
     if options.report is not None:
-        Report.of(done, pipeline, str(device), warnings.texts).write(options.report)
+        Report.of(done, pipeline, engine, warnings.texts).write(options.report)
     log.info("%d frames in %.1f s (%.1f a second)", done.frames_out, done.seconds, done.frames_out / done.seconds)
     if done.interrupted:
         log.info("stopped by Ctrl-C: what was done until then is complete and playable")

@@ -37,6 +37,8 @@ class Options:
     """Where the networks run; auto takes a GPU if there is one."""
     view: View = "harmonized"
     """Which picture to write."""
+    engine: Literal["auto", "openvino", "torch"] = "auto"
+    """What runs the networks; auto takes OpenVINO on a processor and torch on a GPU."""
     codec: Annotated[str, arg(metavar="CODEC")] = "libx264"
     """Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ..."""
     crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None

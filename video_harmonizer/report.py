@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from video_harmonizer.errors import InputError
 
 if TYPE_CHECKING:  # they bring the networks' packages, and the command line is to answer before those are loaded
+    from video_harmonizer.engine import Engine
     from video_harmonizer.pipeline import Pipeline, Run
 
 
@@ -40,7 +41,7 @@ class Report:
     interrupted: bool
 
     @classmethod
-    def of(cls, run: "Run", pipeline: "Pipeline", device: str, warnings: list[str]) -> "Report":
+    def of(cls, run: "Run", pipeline: "Pipeline", engine: "Engine", warnings: list[str]) -> "Report":
         frames = max(run.frames_out, 1)
         return cls(
             frames_in=run.frames_in,
@@ -50,8 +51,8 @@ class Report:
             stages={name: round(1e3 * seconds / frames, 3) for name, seconds in pipeline.timer.seconds.items()},
             matting=pipeline.matting.name,
             harmonizer=pipeline.estimator.name,
-            device=device,
-            engine="torch",
+            device=str(engine.device),
+            engine=engine.name,
             warnings=warnings,
             interrupted=run.interrupted,
         )

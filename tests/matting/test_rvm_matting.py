@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from rvm import MattingNetwork
+from video_harmonizer.engine import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.rvm import MAX_GAP_SECONDS, RVMMatting, load_network
 from video_harmonizer.weights.load import read_state
 
-CPU = torch.device("cpu")
+CPU = TorchEngine(torch.device("cpu"))
 
 
 class CountingNetwork(MattingNetwork):
@@ -31,6 +32,9 @@ class CountingNetwork(MattingNetwork):
         self.failures = failures
         self.ratios: list[float] = []
         self.calls = 0
+
+    def initial_states(self, batch: int, height: int, width: int) -> tuple[Tensor, ...]:
+        return (torch.zeros(1),) * 4
 
     def forward(self, src: Tensor, r1=None, r2=None, r3=None, r4=None, downsample_ratio=1.0, **_):  # type: ignore[override]
         seen = torch.ones(1) if r1 is None else r1 + 1

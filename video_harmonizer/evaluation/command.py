@@ -38,9 +38,9 @@ def evaluate_command(options: EvaluateOptions) -> None:
         entries = list_entries(options.dataset, options.split)
         as_json = _staged(cleanup, "--json", options.json, checkpoint)
         as_html = _staged(cleanup, "--html", options.html, checkpoint)
-        device = assemble.choose_device(options.device)
+        engine = assemble.choose_engine("auto", options.device)
         estimator = assemble.make_estimator(
-            Options(harmonizer=options.harmonizer, harmonizer_weights=options.harmonizer_weights), device
+            Options(harmonizer=options.harmonizer, harmonizer_weights=options.harmonizer_weights), engine
         )
         digest = _sha256(checkpoint) if checkpoint else None  # now, as a training may replace the file meanwhile
         began = time.monotonic()
@@ -64,7 +64,7 @@ def evaluate_command(options: EvaluateOptions) -> None:
             "harmonizer": estimator.name,
             "weights": checkpoint.name if checkpoint else None,
             "weights_sha256": digest,
-            "device": str(device),
+            "device": str(engine.device),
             "seconds": round(time.monotonic() - began, 1),
             "estimator_ms": round(milliseconds(estimator.estimate), 2),
             "skipped": len(entries) - len(cases),  # pictures that could not be used, each named in a warning

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from video_harmonizer.engine import Engine, fingerprint
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
-from video_harmonizer.thumbnails import Thumbnails
+from video_harmonizer.thumbnails import SIZE, Thumbnails
 from video_harmonizer.weights.load import load_into, read_state
 
 log = logging.getLogger(__name__)
@@ -17,16 +19,37 @@ log = logging.getLogger(__name__)
 NETWORKS: dict[str, type[S2CRNet] | type[CurveNet]] = {"s2crnet": S2CRNet, "curvenet": CurveNet}
 
 
+class EstimateStep(nn.Module):
+    """Thumbnails as they are, (1, S, S, 3) and (1, S, S) uint8, through a network: what an engine runs."""
+
+    def __init__(self, network: S2CRNet | CurveNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
+    ) -> tuple:
+        pictures = (
+            foreground.movedim(-1, 1),
+            foreground_mask[:, None],
+            background.movedim(-1, 1),
+            background_mask[:, None],
+        )
+        return (self.network(*(picture.float() / 255 for picture in pictures)),)
+
+
 class CurveEstimator:
     """Asks a curve network what the foreground's colours should become."""
 
-    def __init__(self, network: S2CRNet | CurveNet, device: torch.device, name: str) -> None:
-        self.network = network.eval().to(device).to(memory_format=torch.channels_last)
-        self.device = device
+    def __init__(self, network: S2CRNet | CurveNet, engine: Engine, name: str) -> None:
         self.name = name
+        self._draw = network.draw
+        self._engine = engine
+        blank = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8, device=engine.device)
+        example = (blank, blank[..., 0], blank, blank[..., 0])
+        self._ask = engine.prepare(EstimateStep(network), example, fingerprint(network))
         self._warned = False
 
-    @torch.inference_mode()
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """The whole cascade, sampled at ``samples`` levels, clipped to 0..1 and made monotone.
 
@@ -37,25 +60,21 @@ class CurveEstimator:
         """
         if thumbnails is None:
             return None
-        parameters = self.network(
-            self._tensor(thumbnails.foreground),
-            self._tensor(thumbnails.foreground_mask),
-            self._tensor(thumbnails.background),
-            self._tensor(thumbnails.background_mask),
+        pictures = (
+            thumbnails.foreground,
+            thumbnails.foreground_mask,
+            thumbnails.background,
+            thumbnails.background_mask,
         )
+        (parameters,) = self._ask(*(torch.from_numpy(picture)[None].to(self._engine.device) for picture in pictures))
         ramp = torch.linspace(0, 1, samples, dtype=torch.float64).expand(1, 3, samples)[..., None]
-        table = self.network.draw(ramp, parameters.cpu().double())[-1][0, ..., 0].numpy().astype(np.float32)
+        table = self._draw(ramp, parameters.cpu().double())[-1][0, ..., 0].numpy().astype(np.float32)
         if not np.isfinite(table).all():
             if not self._warned:
                 log.warning("%s: got curves that are not finite; frames keep the last good ones", self.name)
                 self._warned = True
             return None
         return ToneCurves(np.maximum.accumulate(table.clip(0, 1), axis=1))
-
-    def _tensor(self, picture: np.ndarray) -> torch.Tensor:
-        """(S, S[, 3]) uint8 -> (1, C, S, S) float 0..1."""
-        tensor = torch.from_numpy(picture).to(self.device)
-        return tensor.view(1, *picture.shape[:2], -1).movedim(-1, 1).float() / 255
 
 
 class NoHarmonizer:
@@ -68,7 +87,7 @@ class NoHarmonizer:
         return ToneCurves.identity(samples)
 
 
-def load_estimator(name: str, path: Path, device: torch.device) -> CurveEstimator:
+def load_estimator(name: str, path: Path, engine: Engine) -> CurveEstimator:
     """An estimator of the kind ``name`` in `NETWORKS` with the weights of that file.
 
     For ``s2crnet`` that may be the authors' checkpoint of the cascaded network. Raises InputError where the file is not
@@ -76,4 +95,4 @@ def load_estimator(name: str, path: Path, device: torch.device) -> CurveEstimato
     """
     network = NETWORKS[name]()
     load_into(network, read_state(path), str(path))
-    return CurveEstimator(network, device, name)
+    return CurveEstimator(network, engine, name)

@@ -4,9 +4,10 @@ import logging
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rvm import MattingNetwork
+from video_harmonizer.engine import Engine, Prepared, fingerprint
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.weights.load import load_into
@@ -23,7 +24,27 @@ SETTLING_PASSES = 6
 
 AUTO_LONGEST_SIDE = 512  # low-res pixels; what the network was trained for
 
-NO_MEMORY: tuple[None, ...] = (None, None, None, None)
+
+class FrameStep(nn.Module):
+    """One frame through the network, from a frame's levels to a matte's: what an engine runs.
+
+    (1, H, W, 3) uint8, or int32 with 16-bit levels -> alpha (1, H, W) uint8, foreground (1, H, W, 3) of the input's
+    type, the sum of both before rounding, and the memory.
+    """
+
+    def __init__(self, network: MattingNetwork, ratio: float, top: int) -> None:
+        super().__init__()
+        self.network = network
+        self.ratio = ratio
+        self.top = top  # the level of white
+
+    def forward(self, rgb: Tensor, r1: Tensor, r2: Tensor, r3: Tensor, r4: Tensor) -> tuple[Tensor, ...]:
+        src = rgb.permute(0, 3, 1, 2).float() / self.top
+        fgr, pha, *memory = self.network(src, r1, r2, r3, r4, downsample_ratio=self.ratio)
+        alpha = (pha[:, 0] * 255).round().to(torch.uint8)
+        foreground = (fgr.permute(0, 2, 3, 1) * self.top).round().to(rgb.dtype)
+        # values in 0..1 can't overflow the sum, and NaN survives it: cheaper than asking every pixel
+        return alpha, foreground, fgr.sum() + pha.sum(), *memory
 
 
 class RVMMatting:
@@ -34,9 +55,9 @@ class RVMMatting:
     of this size stands in (or an empty one), and a warning is logged once.
 
     Args:
-        network: on any device and in any mode; it is moved to `device` and set to evaluation.
+        network: in any mode; moved to the engine's device and set to evaluation.
         downsample_ratio: over 0, up to 1; None takes the longest side to 512 pixels, and never enlarges.
-        device: where the network runs.
+        engine: what runs it.
         settling: how many times a first frame is shown before its matte is taken.
 
     Raises:
@@ -47,7 +68,7 @@ class RVMMatting:
         self,
         network: MattingNetwork,
         downsample_ratio: float | None,
-        device: torch.device,
+        engine: Engine,
         settling: int = SETTLING_PASSES,
     ) -> None:
         if downsample_ratio is not None and not 0 < downsample_ratio <= 1:
@@ -56,16 +77,19 @@ class RVMMatting:
                 "give for example 0.25 for 1080p, or leave it out"
             )
         self.name = f"rvm_{network.variant}"
-        self._network = network.to(device).eval()
+        self._network = network.to(engine.device).eval()
+        self._fingerprint = fingerprint(network)
         self._downsample_ratio = downsample_ratio
-        self._device = device
+        self._engine = engine
+        self._step: Prepared | None = None
+        self._step_is_for: tuple[tuple[int, int], np.dtype] | None = None
         self._settling = settling
         self._warned = False
         self.reset()
 
     def reset(self) -> None:
         """Forget every frame seen so far."""
-        self._memory: tuple[Tensor | None, ...] = NO_MEMORY
+        self._memory: tuple[Tensor, ...] = ()
         self._last_frame: tuple[tuple[int, int], int, float] | None = None  # size, index, seconds
         self._last_good: Matte | None = None
 
@@ -73,6 +97,7 @@ class RVMMatting:
         """Alpha (H, W) uint8; foreground (H, W, 3) in the frame's dtype, meaningful where 0 < alpha < 255."""
         if not self._continues(frame):
             self.reset()
+            self._memory = self._initial_memory(frame)
             for _ in range(self._settling):
                 self._infer(frame)
         self._last_frame = frame.size, frame.index, frame.seconds
@@ -84,24 +109,30 @@ class RVMMatting:
         self._last_good = matte
         return matte
 
-    @torch.inference_mode()
     def _infer(self, frame: Frame) -> Matte | None:
         """One step of the network; None, and no memory any more, if its result is not finite."""
-        top = np.iinfo(frame.rgb.dtype).max
-        ratio = self._ratio_for(frame.size)
-        # A copy, for torch wants writable arrays without negative strides; converted where the network runs.
-        pixels = torch.from_numpy(np.array(frame.rgb, order="C")).to(self._device)
-        src = pixels.permute(2, 0, 1)[None].float() / top  # (1, 3, H, W)
-        fgr, pha, *memory = self._network(src, *self._memory, downsample_ratio=ratio)
-        # Values in 0..1 can't overflow a float32 sum, and NaN survives one: cheaper than asking every pixel.
-        if not torch.isfinite(fgr.sum(dtype=torch.float32) + pha.sum(dtype=torch.float32)):
-            self._memory = NO_MEMORY
+        # 16-bit levels travel as int32, which engines know; arrays that torch can't take as they are, are copied
+        levels = frame.rgb if frame.rgb.dtype == np.uint8 else frame.rgb.astype(np.int32)
+        rgb = torch.from_numpy(np.require(levels, requirements=["C", "W"]))[None].to(self._engine.device)
+        alpha, foreground, total, *memory = self._step_for(frame, rgb)(rgb, *self._memory)
+        if not torch.isfinite(total):
+            self._memory = self._initial_memory(frame)
             return None
         self._memory = tuple(memory)
-        return Matte(
-            alpha=_to_levels(pha[0, 0], np.dtype(np.uint8)),
-            foreground=_to_levels(fgr[0].permute(1, 2, 0), frame.rgb.dtype),
-        )
+        return Matte(alpha[0].cpu().numpy(), foreground[0].cpu().numpy().astype(frame.rgb.dtype, copy=False))
+
+    def _step_for(self, frame: Frame, rgb: Tensor) -> Prepared:
+        """The network, ready for frames of this size and dtype."""
+        if self._step is None or self._step_is_for != (frame.size, frame.rgb.dtype):
+            ratio, top = self._ratio_for(frame.size), int(np.iinfo(frame.rgb.dtype).max)
+            step = FrameStep(self._network, ratio, top)
+            self._step = self._engine.prepare(step, (rgb, *self._memory), f"{self._fingerprint} {ratio} {top}")
+            self._step_is_for = frame.size, frame.rgb.dtype
+        return self._step
+
+    def _initial_memory(self, frame: Frame) -> tuple[Tensor, ...]:
+        ratio = self._ratio_for(frame.size)
+        return self._network.initial_states(1, *(int(side * ratio) for side in frame.size))
 
     def _continues(self, frame: Frame) -> bool:
         if self._last_frame is None:
@@ -145,9 +176,3 @@ def load_network(state: dict[str, Tensor], name: str) -> MattingNetwork:
     network = MattingNetwork(variant, "deep_guided_filter" if refined else "fast_guided_filter")
     load_into(network, state, name)
     return network
-
-
-def _to_levels(values: Tensor, dtype: np.dtype) -> np.ndarray:
-    """0..1 -> the dtype's whole range, rounded."""
-    levels = (values * np.iinfo(dtype).max).round()
-    return np.ascontiguousarray(levels.to(torch.uint8 if dtype == np.uint8 else torch.uint16).cpu().numpy())
