@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from video_harmonizer import weights
@@ -147,3 +148,16 @@ def test_checkpoint_of_another_network_is_refused_by_name(tmp_path: Path):
     assert str(error.value).startswith(f"{tmp_path / 'linear.pth'}: not weights of this S2CRNet: ")
     assert "64 of 64 keys missing (first: squeezenet1_1.0.weight)" in str(error.value)
     assert "2 of 2 keys unexpected (first: weight)" in str(error.value)
+
+
+@pytest.mark.parametrize(("stages", "semantic"), [(1, False), (2, False), (2, True)])
+def test_our_own_files_say_which_variant_they_are(tmp_path: Path, stages: int, semantic: bool):
+    torch.manual_seed(0)
+    network = S2CRNet(stages)
+    about = {"network": "s2crnet", "stages": str(stages), "semantic": str(semantic).lower()}
+    save_file(network.state_dict(), tmp_path / "ours.safetensors", about)
+    got = load_estimator("s2crnet", tmp_path / "ours.safetensors", CPU).estimate(thumbnails(), 256)
+    wanted = CurveEstimator(network, CPU, "same", label=0 if semantic else None).estimate(thumbnails(), 256)
+    assert got is not None
+    assert wanted is not None
+    assert np.array_equal(got.table, wanted.table)

@@ -53,6 +53,7 @@ def test_sample_is_thumbnails_and_their_target(data: Path):
         "background_mask": ((SIDE, SIDE), "torch.uint8"),
         "target": ((SIDE, SIDE, 3), "torch.uint8"),
         "target_mask": ((SIDE, SIDE), "torch.uint8"),
+        "label": ((), "torch.int64"),
     }
 
 

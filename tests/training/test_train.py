@@ -1,6 +1,9 @@
 """The training program, end to end on a folder of a dozen pictures."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -8,32 +11,37 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from safetensors import safe_open
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+from torch import Tensor, nn
 
 import train
-from video_harmonizer.config import read_toml
+from video_harmonizer.errors import InputError
+from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
-from video_harmonizer.training.composites import CompositeDataset
-from video_harmonizer.training.photographs import Photographs, read_luts
+from video_harmonizer.training import supply
+from video_harmonizer.training.settings import Training, to_toml
 from video_harmonizer.weights.load import load_into, read_state
-
-ROOT = Path(train.__file__).parent
 
 
 @pytest.fixture
-def settings(data: Path, tmp_path: Path) -> train.Training:
-    return train.Training(
+def settings(data: Path, tmp_path: Path) -> Training:
+    return Training(
         data=data,
-        run=tmp_path / "run",
+        output=tmp_path / "run",
+        size=64,
         batch=2,
         steps=4,
         small_steps=3,
         warmup=1,
+        precision="32-true",
+        device="cpu",
         workers=0,
         validation=2,
         validate_every=100,
         checkpoint_every=1,
+        log_every=1,
     )
 
 
@@ -41,9 +49,9 @@ def interrupt_after(function: Callable, calls: int) -> Callable:
     """The function, and Ctrl-C at the end of its given call."""
     done = 0
 
-    def interrupted(*args: Any) -> Any:
+    def interrupted(*args: Any, **options: Any) -> Any:
         nonlocal done
-        result = function(*args)
+        result = function(*args, **options)
         done += 1
         if done == calls:
             raise KeyboardInterrupt
@@ -52,46 +60,83 @@ def interrupt_after(function: Callable, calls: int) -> Callable:
     return interrupted
 
 
+def checkpoint(settings: Training) -> dict[str, Any]:
+    return torch.load(settings.output / "checkpoint.pt", weights_only=True)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Bit for bit, whatever they are made of."""
+    if isinstance(one, Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def logged(settings: Training, name: str) -> list[float]:
+    events = EventAccumulator(str(settings.output)).Reload()
+    return [event.value for event in events.Scalars(name)]
+
+
 # --- a whole run ----------------------------------------------------------------------------------------------
 
 
-def test_run_exports_weights_that_work(settings: train.Training, capsys: pytest.CaptureFixture[str]):
-    train.train(dataclasses.replace(settings, steps=2, small_steps=1))
-    path = settings.run / "weights.safetensors"
-    network = S2CRNet().eval()
-    load_into(network, read_state(path), path.name)
-    picture, mask = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
-    assert network(picture, mask, picture, mask).isfinite().all()
-    assert "step 2: composite_fmse" in capsys.readouterr().out
-    assert {path.suffix for path in settings.run.iterdir()} == {".pt", ".safetensors", ".0"}  # nothing half-written
-
-
-def test_stopped_and_resumed_run_equals_an_uninterrupted_one(
-    settings: train.Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("network", [S2CRNet, CurveNet])
+def test_run_exports_weights_that_load_strictly_and_say_what_they_are_of(
+    settings: Training, network: type[S2CRNet] | type[CurveNet], capsys: pytest.CaptureFixture[str]
 ):
-    whole = dataclasses.replace(settings, run=tmp_path / "whole")
+    name: Any = network.__name__.lower()
+    train.train(dataclasses.replace(settings, network=name, steps=2, small_steps=1, precision="bf16-mixed"))
+    path = settings.output / "weights.safetensors"
+    loaded = network().eval()
+    load_into(loaded, read_state(path), path.name)
+    picture, mask = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    assert loaded(picture, mask, picture, mask).isfinite().all()
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    assert metadata["network"] == name
+    assert metadata["step"] == "2"
+    assert metadata.get("stages") == ("2" if network is S2CRNet else None)
+    assert "step 2: composite_fmse" in capsys.readouterr().out
+    assert not list(settings.output.glob("*.partial"))
+
+
+def test_settings_beside_the_weights_make_the_run_again(settings: Training, tmp_path: Path):
+    short = dataclasses.replace(settings, steps=2, small_steps=1)
+    train.train(short)
+    other = tmp_path / "again"
+    train.main([str(settings.output / "settings.toml"), "--output", str(other)])
+    weights = "weights.safetensors"
+    assert same(load_file(other / weights), load_file(settings.output / weights))
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 1.0])
+def test_stopped_and_resumed_run_equals_an_uninterrupted_one(
+    settings: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adversarial: float
+):
+    settings = dataclasses.replace(settings, adversarial=adversarial)
+    whole = dataclasses.replace(settings, output=tmp_path / "whole")
     train.train(whole)
     with monkeypatch.context() as patch:
         patch.setattr(train, "save", interrupt_after(train.save, 2))
         with pytest.raises(KeyboardInterrupt):
             train.train(settings)
-    assert torch.load(settings.run / "checkpoint.pt", weights_only=True)["step"] == 2
+    assert checkpoint(settings)["step"] == 2
     train.train(settings)
 
-    one, other = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (whole.run, settings.run))
-    assert one.keys() == other.keys()
+    one, other = checkpoint(whole), checkpoint(settings)
     assert one["step"] == other["step"] == 4
-    for name in ("network", "averaged"):
-        assert all(torch.equal(value, other[name][key]) for key, value in one[name].items())
-    for key, moments in one["optimizer"]["state"].items():
-        assert all(torch.equal(value, other["optimizer"]["state"][key][name]) for name, value in moments.items())
-    assert one["schedule"] == other["schedule"]
-    names = "weights.safetensors"
-    assert (whole.run / names).read_bytes() == (settings.run / names).read_bytes()
+    assert ("discriminator_optimizer" in one) == (adversarial > 0)
+    del one["settings"]["output"], other["settings"]["output"]
+    assert same(one, other)
+    weights = "weights.safetensors"
+    assert same(load_file(whole.output / weights), load_file(settings.output / weights))
 
 
 def test_run_stopped_in_its_last_validation_still_exports_when_resumed(
-    settings: train.Training, monkeypatch: pytest.MonkeyPatch
+    settings: Training, monkeypatch: pytest.MonkeyPatch
 ):
     short = dataclasses.replace(settings, steps=1, small_steps=1)
     with monkeypatch.context() as patch:
@@ -99,39 +144,81 @@ def test_run_stopped_in_its_last_validation_still_exports_when_resumed(
         with pytest.raises(KeyboardInterrupt):
             train.train(short)
     train.train(short)
-    assert (short.run / "weights.safetensors").is_file()
+    assert (short.output / "weights.safetensors").is_file()
+
+
+def test_checkpoint_of_other_settings_is_refused_and_left_alone(settings: Training):
+    train.train(dataclasses.replace(settings, steps=1))
+    before = (settings.output / "checkpoint.pt").read_bytes()
+    with pytest.raises(
+        InputError, match=r"checkpoint\.pt: made with learning_rate 0.0004, this run has 0.1 and 1 more"
+    ):
+        train.train(dataclasses.replace(settings, learning_rate=0.1))
+    train.train(dataclasses.replace(settings, steps=1, workers=1, log_every=7))  # may change
+    assert (settings.output / "checkpoint.pt").read_bytes() == before
+
+
+def test_adversary_learns_and_is_heard(settings: Training, monkeypatch: pytest.MonkeyPatch):
+    short = dataclasses.replace(settings, steps=2, small_steps=0, adversarial=1.0, warmup=0)
+    train.train(short)
+    torch.manual_seed(short.seed)
+    train.make_network(short)
+    untrained = train.PatchDiscriminator().state_dict()
+    assert not torch.equal(checkpoint(short)["discriminator"]["0.weight"], untrained["0.weight"])
+    assert all(value > 0 for name in ("fooling", "telling") for value in logged(short, name))
+    assert logged(short, "loss")[0] == pytest.approx(logged(short, "relative_l1")[0] + logged(short, "fooling")[0])
+
+    deaf = dataclasses.replace(short, output=short.output / "deaf")
+    monkeypatch.setattr(train, "fooling_loss", lambda *_: torch.zeros(()))
+    train.train(deaf)
+    assert not same(checkpoint(short)["network"], checkpoint(deaf)["network"])
+
+
+def test_gradient_that_is_not_finite_changes_nothing(settings: Training):
+    module = nn.Linear(2, 1, bias=False)
+    before = module.weight.detach().clone()
+    fabric = train.launch(settings)
+    learner, optimizer = fabric.setup(module, train.make_optimizer(module, settings))
+    train.descend(fabric, learner, optimizer, learner(torch.ones(1, 2)).sum() * float("inf"), 0.1, 1.0)
+    assert torch.equal(module.weight, before)
+    train.descend(fabric, learner, optimizer, learner(torch.ones(1, 2)).sum(), 0.1, 1.0)
+    assert not torch.equal(module.weight, before)
+
+
+def test_few_composites_are_learnt_by_heart(settings: Training, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(supply, "REACHABLE", 36.0)  # these grainy pictures have no better ones
+    many = dataclasses.replace(
+        settings, network="curvenet", size=32, overfit=2, steps=60, learning_rate=2e-3, validate_every=30
+    )
+    train.train(many)
+    before, (middle, after) = logged(many, "validation/composite_psnr")[0], logged(many, "validation/psnr")
+    assert before < middle < after
+    assert after > before + 5
+
+
+def test_two_processes_do_what_one_does_with_twice_the_batch(settings: Training, tmp_path: Path):
+    one = dataclasses.replace(settings, batch=4, ema=0.0)
+    train.train(one)
+    two = dataclasses.replace(one, batch=2, output=tmp_path / "two")
+    file = tmp_path / "two.toml"
+    file.write_text(to_toml(two))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run(
+        [*launcher, train.__file__, str(file)], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120
+    )
+    assert logged(two, "loss") == pytest.approx(logged(one, "loss"), rel=1e-3)
+    torch.manual_seed(settings.seed)
+    start = train.make_network(one).state_dict()
+    for key, wanted in checkpoint(one)["network"].items():
+        moved = (wanted - start[key]).abs().mean()
+        assert (checkpoint(two)["network"][key] - wanted).abs().mean() <= 0.02 * moved, key
 
 
 # --- its parts ------------------------------------------------------------------------------------------------
 
 
-class Numbers(Dataset):
-    """A supply that shows which samples were asked for."""
-
-    def __init__(self, offset: int) -> None:
-        self.offset = offset
-
-    def __getitem__(self, index: int) -> int:
-        return self.offset + index
-
-
-def supplied(settings: train.Training, start: int) -> list[list[int]]:
-    batches: Any = train.supply([Numbers(0), Numbers(1000)], settings, start)  # type: ignore[list-item]
-    return [batch.tolist() for batch in batches]
-
-
-def test_supply_goes_from_small_to_large_and_on_where_it_stopped(settings: train.Training):
-    assert supplied(settings, 0) == [[0, 1], [2, 3], [4, 5], [1006, 1007]]
-    assert supplied(settings, 2) == [[4, 5], [1006, 1007]]
-    assert supplied(settings, 4) == []
-
-
-def test_supply_ends_with_the_steps_where_all_would_be_small(settings: train.Training):
-    assert supplied(dataclasses.replace(settings, small_steps=100), 0) == [[0, 1], [2, 3], [4, 5], [6, 7]]
-
-
 def test_learning_rate_warms_up_and_ends_at_zero():
-    settings = train.Training(steps=100, warmup=10)
+    settings = Training(steps=100, warmup=10)
     rates = [train.rate_at(step, settings) for step in range(101)]
     assert rates[:10] == pytest.approx([0.1 * (n + 1) for n in range(10)])
     assert rates[10] == 1
@@ -140,27 +227,8 @@ def test_learning_rate_warms_up_and_ends_at_zero():
     assert all(a >= b for a, b in pairwise(rates[10:]))
 
 
-class Identity(nn.Module):
-    def forward(self, foreground: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
-        return torch.ones(len(foreground), 2, 3, 64)
-
-
-def test_curves_that_change_nothing_score_as_the_composite(data: Path):
-    composites = CompositeDataset(Photographs(data, "val"), read_luts(data)[1], 32, seed=1)
-    scores = train.validate(Identity(), DataLoader(composites, 3, sampler=range(7)))
-    assert scores.keys() == {f"{of}{name}" for of in ("", "composite_") for name in ("psnr", "mse", "fmse")}
-    for name in ("psnr", "mse", "fmse"):
-        assert scores[name] == pytest.approx(scores[f"composite_{name}"])
-    assert scores["fmse"] > scores["mse"] > 0
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("train*.toml")), ids=lambda path: path.name)
-def test_settings_files_of_training_fit(path: Path):
-    train.Training(**read_toml(train.Training, path))
-
-
 def test_bad_settings_end_with_status_2_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as error:
-        train.main(tmp_path / "nowhere.toml")
+        train.main([str(tmp_path / "nowhere.toml")])
     assert error.value.code == 2
     assert capsys.readouterr().err.startswith(f"error: {tmp_path}/nowhere.toml: No such file")

@@ -34,6 +34,11 @@ class Standardize(nn.Module):
         self.mean: Tensor
         self.deviation: Tensor
 
+    def measure(self, examples: Tensor) -> None:
+        """Take mean and deviation from (N, width) inputs; what hardly varies is not blown up."""
+        self.mean.copy_(examples.mean(0))
+        self.deviation.copy_(examples.std(0) + 0.01)
+
     def forward(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.deviation
 
@@ -65,6 +70,14 @@ class CurveNet(nn.Module):
         Returns:
             (B, 3, HATS): what becomes of inputs at equal steps of 0..1. May leave 0..1, and fall, a little.
         """
+        evidence = self.evidence(foreground, foreground_mask, background, background_mask)
+        bends = self.head(self.standardize(evidence)).unflatten(1, (3, HATS))
+        return torch.linspace(0, 1, HATS, device=bends.device) + REACH * bends.float()
+
+    def evidence(
+        self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
+    ) -> Tensor:
+        """What the head decides by: statistics of the colours and averaged features, (B, STATISTICS + 4 * FEATURES)."""
         crop, crop_mask = shrink(foreground), shrink(foreground_mask)
         whole, whole_mask = shrink(background), shrink(background_mask)
         of_crop, of_whole = self.encoder(torch.cat([crop, whole])).float().chunk(2)  # (B, 512, y, x)
@@ -72,8 +85,7 @@ class CurveNet(nn.Module):
         for features, mask in ((of_crop, crop_mask), (of_whole, whole_mask)):
             inside = F.adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3]))
             evidence += [masked_mean(features, inside), masked_mean(features, 1 - inside)]
-        bends = self.head(self.standardize(torch.cat(evidence, 1))).unflatten(1, (3, HATS))
-        return torch.linspace(0, 1, HATS, device=bends.device) + REACH * bends.float()
+        return torch.cat(evidence, 1)
 
     @staticmethod
     def draw(image: Tensor, parameters: Tensor) -> list[Tensor]:

@@ -12,19 +12,20 @@ from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.thumbnails import SIZE, Thumbnails
-from video_harmonizer.weights.load import load_into, read_state
+from video_harmonizer.weights.load import load_into, read_metadata, read_state
 
 log = logging.getLogger(__name__)
 
-NETWORKS: dict[str, type[S2CRNet] | type[CurveNet]] = {"s2crnet": S2CRNet, "curvenet": CurveNet}
+PERSON = 0  # in `s2crnet.CLASSES`: what this application films
 
 
 class EstimateStep(nn.Module):
     """Thumbnails as they are, (1, S, S, 3) and (1, S, S) uint8, through a network: what an engine runs."""
 
-    def __init__(self, network: S2CRNet | CurveNet) -> None:
+    def __init__(self, network: S2CRNet | CurveNet, label: int | None) -> None:
         super().__init__()
         self.network = network
+        self.known = () if label is None else (label,)
 
     def forward(
         self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
@@ -41,13 +42,13 @@ class EstimateStep(nn.Module):
 class CurveEstimator:
     """Asks a curve network what the foreground's colours should become."""
 
-    def __init__(self, network: S2CRNet | CurveNet, engine: Engine, name: str) -> None:
+    def __init__(self, network: S2CRNet | CurveNet, engine: Engine, name: str, label: int | None = None) -> None:
         self.name = name
         self._draw = network.draw
         self._engine = engine
         blank = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8, device=engine.device)
         example = (blank, blank[..., 0], blank, blank[..., 0])
-        self._ask = engine.prepare(EstimateStep(network), example, fingerprint(network))
+        self._ask = engine.prepare(EstimateStep(network, label), example, f"{fingerprint(network)} {label}")
         self._warned = False
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
@@ -88,11 +89,13 @@ class NoHarmonizer:
 
 
 def load_estimator(name: str, path: Path, engine: Engine) -> CurveEstimator:
-    """An estimator of the kind ``name`` in `NETWORKS` with the weights of that file.
+    """An estimator, ``s2crnet`` or ``curvenet``, with the weights of that file.
 
-    For ``s2crnet`` that may be the authors' checkpoint of the cascaded network. Raises InputError where the file is not
-    a checkpoint of this network.
+    For ``s2crnet`` that may be the authors' checkpoint, which is taken for the cascaded network; our own files say how
+    many stages they have, and whether they want to know that the foreground is a person. Raises InputError where the
+    file is not a checkpoint of this network.
     """
-    network = NETWORKS[name]()
-    load_into(network, read_state(path), str(path))
-    return CurveEstimator(network, engine, name)
+    state, about = read_state(path), read_metadata(path)
+    network = CurveNet() if name == "curvenet" else S2CRNet(int(about.get("stages", 2)))
+    load_into(network, state, str(path))
+    return CurveEstimator(network, engine, name, label=PERSON if about.get("semantic") == "true" else None)

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
+from video_harmonizer.harmonizers.s2crnet import CLASSES
 from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
 from video_harmonizer.training import perturb
 from video_harmonizer.training.photographs import Photographs, Row, fit
@@ -25,7 +26,8 @@ class CompositeDataset(Dataset):
     """An endless, repeatable supply: sample ``i`` is a function of (seed, i) alone, so a resumed run goes on exactly.
 
     A sample is a dict of uint8 tensors: the four `Thumbnails` (pictures (S, S, 3), masks (S, S)), ``target``
-    (S, S, 3), what the composite ``background`` should have been, and ``target_mask`` (S, S), where it differs.
+    (S, S, 3), what the composite ``background`` should have been, and ``target_mask`` (S, S), where it differs. Beside
+    them is ``label`` (), int64: what the foreground is, an index into S2CRNet's classes.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class CompositeDataset(Dataset):
         raise InputError(f"{self.photographs.root}: hardly a foreground that covers 1 to 90 % of its picture")
 
     def _draw(self, random: np.random.Generator) -> dict[str, Tensor] | None:
-        image, mask, group = self._cut_out(random)
+        image, mask, group, person = self._cut_out(random)
         if not MIN_REGION < (mask > 127).mean() < 0.9:
             return None
         pair = self._perturb(image, mask, group, random)
@@ -59,20 +61,25 @@ class CompositeDataset(Dataset):
             return None
         arrays = {field.name: getattr(thumbnails, field.name) for field in fields(Thumbnails)}
         arrays |= {"target": target, "target_mask": mask}
-        return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+        return tensors | {"label": torch.tensor(CLASSES.index("person" if person else "other"))}
 
-    def _cut_out(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[Row]]:
-        """(image, mask, the mask's group): a random crop under its own mask, a borrowed one or a region of its own."""
+    def _cut_out(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[Row], bool]:
+        """(image, mask, the mask's group, whether that is a person).
+
+        A random crop under its own mask, a borrowed one or a region of its own.
+        """
         photographs = self.photographs
         any_row = photographs.rows[random.integers(len(photographs.rows))]
         choice = random.random()
         if choice < 0.25 or not photographs.groups:
-            group = [any_row]
+            group, person = [any_row], False
             image = photographs.images[any_row.image]
             mask = propose_region(image, random)
         else:
             group = photographs.groups[random.integers(len(photographs.groups))]
             row = group[random.integers(len(group))]
+            person = row.person and choice >= 0.4  # under a borrowed mask is something else
             image = photographs.images[(any_row if choice < 0.4 else row).image]
             mask = fit(photographs.masks[row.mask], image)
         height, width = mask.shape
@@ -87,6 +94,7 @@ class CompositeDataset(Dataset):
             cv2.resize(image, area, interpolation=cv2.INTER_AREA),
             cv2.resize(mask, area, interpolation=cv2.INTER_AREA),
             group,
+            person,
         )
 
     def _perturb(
@@ -97,8 +105,8 @@ class CompositeDataset(Dataset):
         flat = np.ascontiguousarray(original.reshape(-1, 3))
         # The scene is developed anew each time, now and then strongly: a network that has seen the photograph before
         # can't know its colours by heart and has to look at the background.
-        regraded = random.random() < 0.4
-        new = perturb.grade(flat, random, self.luts) if regraded else perturb.develop(flat, random, 0.35).clip(0, 1)
+        regraded = random.random() < 0.2
+        new = perturb.grade(flat, random, self.luts) if regraded else perturb.develop(flat, random, 0.2).clip(0, 1)
         scene = new.reshape(original.shape)
         covered = mask > 0
         choice = random.random()

@@ -16,7 +16,9 @@ class PatchDiscriminator(nn.Sequential):
     def __init__(self) -> None:
         layers: list[nn.Module] = []
         for inputs, outputs in zip((3, *WIDTHS), WIDTHS, strict=False):
-            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+            # it only ever judges the batch at hand, so statistics need not be kept
+            norm = nn.BatchNorm2d(outputs, track_running_stats=False)
+            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), norm, nn.ReLU()]
         super().__init__(*layers, nn.Conv2d(WIDTHS[-1], 1, 3, padding=1))
 
 

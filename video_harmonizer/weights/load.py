@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -32,6 +32,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
     else:
         raise InputError(f"{path}: not a checkpoint; give a .pth, .pt or .safetensors file")
     return _tensors(path, checkpoint)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a ``.safetensors`` file that `read_state` took says of itself; nothing for other files."""
+    if path.suffix != ".safetensors":
+        return {}
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

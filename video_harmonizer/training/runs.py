@@ -1,0 +1,85 @@
+"""A run's folder: the checkpoint to go on from, the settings, and the weights that come out."""
+
+import logging
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.training.settings import FREE, Training, as_table, to_toml
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint.pt"
+SETTINGS = "settings.toml"
+WEIGHTS = "weights.safetensors"
+
+
+def save(settings: Training, processes: int, parts: Mapping[str, Any], step: int) -> None:
+    """Write the checkpoint whole or not at all.
+
+    Args:
+        parts: name -> what has a ``state_dict``.
+    """
+    path = settings.output / CHECKPOINT
+    partial = path.with_suffix(".partial")
+    made_by = as_table(settings) | {"processes": processes}
+    states = {name: part.state_dict() for name, part in parts.items()}
+    torch.save({"step": step, "settings": made_by, **states}, partial)
+    partial.replace(path)
+
+
+def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int:
+    """Load the checkpoint if there is one; the number of steps that are done.
+
+    Raises:
+        InputError: it was made with other settings, and going on would be neither run.
+    """
+    path = settings.output / CHECKPOINT
+    if not path.is_file():
+        return 0
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    before, now = checkpoint.get("settings", {}), as_table(settings) | {"processes": processes}
+    others = [name for name in sorted((before.keys() | now.keys()) - FREE) if before.get(name) != now.get(name)]
+    if others:
+        name = others[0]
+        more = f" and {len(others) - 1} more differ" if others[1:] else ""
+        raise InputError(
+            f"{path}: made with {name} {before.get(name)}, this run has {now.get(name)}{more}; "
+            "give the run's own settings to go on, or another --output to start anew"
+        )
+    for name, part in parts.items():
+        part.load_state_dict(checkpoint[name])
+    log.info("%s: going on after step %d", path, checkpoint["step"])
+    return checkpoint["step"]
+
+
+def export(settings: Training, network: nn.Module, step: int) -> None:
+    """Write the weights as float16 and what they are of, whole or not at all, and the settings beside them."""
+    metadata = {"network": settings.network, "step": str(step)}
+    if settings.network == "s2crnet":
+        metadata |= {"stages": str(settings.stages), "semantic": str(settings.semantic).lower()}
+    commit = current_commit()
+    if commit:
+        metadata["commit"] = commit
+    path = settings.output / WEIGHTS
+    partial = path.with_suffix(".partial")
+    state = {key: value.half().cpu().contiguous() for key, value in network.state_dict().items()}
+    save_file(state, partial, metadata)
+    partial.replace(path)
+    (settings.output / SETTINGS).write_text(to_toml(settings), encoding="utf-8")
+
+
+def current_commit() -> str | None:
+    """The commit that the program is of, marked where files differ from it; None outside a repository."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,97 @@
+"""The settings of a training run: from a TOML file, the command line over it, and back into a file."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from video_harmonizer.config import read_toml
+from video_harmonizer.errors import InputError
+from video_harmonizer.thumbnails import SIZE
+
+# What a resumed run may change, since no weight depends on it
+FREE = {"output", "workers", "device", "validation", "validate_every", "checkpoint_every", "log_every"}
+
+
+@dataclass(frozen=True)
+class Training:
+    """The settings of one run, each with what it means."""
+
+    network: Literal["s2crnet", "curvenet"] = "s2crnet"
+    stages: Literal[1, 2] = 2  # of s2crnet, curves one after the other: 1 single, 2 cascaded
+    semantic: bool = False  # of s2crnet, tell it what the foreground is; the data has to know
+    encoder: Path | None = None  # ImageNet weights of SqueezeNet 1.1's features to start from
+    data: Path = Path("data")  # photographs, with or without an index.csv, or the root of iHarmony4
+    luts: Path | None = None  # folder of luts.npz, where the photographs' folder has none
+    size: int = SIZE  # side of the thumbnails in pixels
+    output: Path = Path("runs/train")  # where checkpoints, TensorBoard events and the weights go
+    overfit: int = 0  # learn only so many composites, to see that the network and its training can
+    steps: int = 8000
+    small_steps: int = 0  # of them at first on thumbnails of half the side, four times as fast
+    batch: int = 16  # samples of a step, in each process
+    learning_rate: float = 4e-4
+    weight_decay: float = 1e-2
+    warmup: int = 200  # steps until the full learning rate; a cosine leads from there to zero
+    clip: float = 1.0  # largest norm of the gradient
+    ema: float = 0.998  # decay of the averaged weights, which are validated and exported
+    adversarial: float = 0.0  # weight of the adversary's loss beside relative L1: 0 none, 1 the paper's
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    workers: int = 1  # processes that make samples, for each process that learns
+    validation: int = 300  # samples of unseen photographs
+    validate_every: int = 1000
+    checkpoint_every: int = 250
+    log_every: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "validation", "validate_every", "checkpoint_every", "log_every"):
+            self._want(name, getattr(self, name) >= 1, "1 or more")
+        for name in ("overfit", "small_steps", "warmup", "workers", "weight_decay", "adversarial", "seed"):
+            self._want(name, getattr(self, name) >= 0, "0 or more")
+        for name in ("learning_rate", "clip"):
+            self._want(name, getattr(self, name) > 0, "more than 0")
+        self._want("ema", 0 <= self.ema < 1, "0 to less than 1")
+        self._want("size", self.size >= 32 and self.size % 32 == 0, "a multiple of 32")
+        self._want("semantic", not self.semantic or self.network == "s2crnet", "it with network s2crnet only")
+
+    def _want(self, name: str, fits: bool, wanted: str) -> None:
+        if not fits:
+            raise InputError(f"{name}: got {getattr(self, name)}; want {wanted}")
+
+
+def read_settings(arguments: Sequence[str]) -> Training:
+    """``[FILE.toml] [--setting value ...]``: the command line beats the file, the file beats the defaults.
+
+    Raises:
+        InputError: the file can't be read, or a value in it or on the command line does not fit.
+    """
+    given = list(arguments)
+    file = Path(given.pop(0)) if given and not given[0].startswith("-") else None
+    defaults = Training(**read_toml(Training, file)) if file else Training()
+    return tyro.cli(
+        Training,
+        prog="train.py [FILE.toml]",
+        description="Train a harmonizer as the file says, and as the options say that stand behind it.",
+        args=given,
+        default=defaults,
+        config=(tyro.conf.FlagConversionOff,),
+    )
+
+
+def as_table(settings: Training) -> dict[str, str | int | float | bool]:
+    """What a settings file holds: plain values, without the settings that are not given."""
+    values = dataclasses.asdict(settings)
+    return {
+        name: str(value) if isinstance(value, Path) else value for name, value in values.items() if value is not None
+    }
+
+
+def to_toml(settings: Training) -> str:
+    """A settings file that makes this run again."""
+    # JSON spells strings, numbers, true and false as TOML does
+    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in as_table(settings).items())

@@ -1,0 +1,101 @@
+"""What a run learns from and is validated on, and in which order."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.training.composites import CompositeDataset
+from video_harmonizer.training.iharmony import IHarmonyDataset, is_iharmony4
+from video_harmonizer.training.photographs import Photographs, read_luts
+from video_harmonizer.training.settings import Training
+
+# Composites that are learnt by heart: there is something to mend, and curves can
+FOREIGN = 30.0  # dB that the composite has at most
+REACHABLE = 46.0  # dB that the best curves give it at least
+DRAWS = 200  # for each of them
+
+Sample = dict[str, Tensor]
+
+
+def make_datasets(settings: Training) -> tuple[list[Dataset], Dataset]:
+    """(what to learn from at half and at full size, what to validate on).
+
+    Raises:
+        InputError: the data is not there, or knows no labels where the network wants them.
+    """
+    if not settings.data.is_dir():
+        raise InputError(f"{settings.data}: no such folder; give photographs or the root of iHarmony4 as --data")
+    learning: list[Dataset]
+    validation: Dataset
+    sizes = (settings.size // 2, settings.size)
+    if is_iharmony4(settings.data):
+        learning = [IHarmonyDataset(settings.data, "train", size, settings.seed) for size in sizes]
+        validation = IHarmonyDataset(settings.data, "test", settings.size, seed=1, count=settings.validation)
+    else:
+        luts, unseen_luts = read_luts(settings.luts or settings.data)
+        photographs = Photographs(settings.data, "train")
+        learning = [CompositeDataset(photographs, luts, size, settings.seed) for size in sizes]
+        unseen = CompositeDataset(Photographs(settings.data, "val"), unseen_luts, settings.size, seed=1, untouched=0)
+        validation = Subset(unseen, range(settings.validation))
+    if settings.semantic and "label" not in learning[-1][0]:
+        raise InputError(f"{settings.data}: its foregrounds have no labels; want semantic = false")
+    if settings.overfit:
+        fixed = FixedSamples(learning[-1], settings.overfit)
+        return [fixed, fixed], Subset(fixed, range(settings.overfit))
+    return learning, validation
+
+
+def supply(
+    learning: Sequence[Dataset], settings: Training, start: int, rank: int = 0, processes: int = 1
+) -> Iterator[Sample]:
+    """The batches of one of several processes from step ``start`` on: small thumbnails first, then large ones.
+
+    Step ``s`` takes the samples from ``s * batch * processes`` on; together the processes see what one would see
+    with a larger batch.
+    """
+    together = settings.batch * processes
+    bounds = (0, min(settings.small_steps, settings.steps), settings.steps)
+    for dataset, (first, last) in zip(learning, pairwise(bounds), strict=True):
+        firsts = [step * together + rank * settings.batch for step in range(max(first, start), last)]
+        order = [list(range(place, place + settings.batch)) for place in firsts]
+        if order:
+            # pinned memory and many workers matter where a GPU waits for samples
+            yield from DataLoader(
+                dataset, batch_sampler=order, num_workers=settings.workers, pin_memory=torch.cuda.is_available()
+            )
+
+
+class FixedSamples(Dataset):
+    """The first so many of a supply's samples that need curves and that curves can mend, again and again."""
+
+    def __init__(self, dataset: Dataset, number: int) -> None:
+        self.samples: list[Sample] = []
+        for index in range(DRAWS * number):
+            sample = dataset[index]
+            before, after = reach(sample)
+            if before <= FOREIGN and after >= REACHABLE:
+                self.samples.append(sample)
+            if len(self.samples) == number:
+                return
+        raise InputError(f"overfit: got {number}; want at most the {len(self.samples)} composites that curves can mend")
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples[index % len(self.samples)]
+
+
+def reach(sample: Sample) -> tuple[float, float]:
+    """PSNR in dB of the composite, and of the best that any curves make of it: each level its pixels' mean target."""
+    composite, target = sample["background"].numpy(), sample["target"].numpy().astype(np.float64)
+    inside = sample["target_mask"].numpy() > 127
+    result = composite.astype(np.float64)
+    for channel in range(3):
+        levels, wanted = composite[inside, channel], target[inside, channel]
+        number = np.bincount(levels, minlength=256).clip(1)
+        result[inside, channel] = (np.bincount(levels, wanted, minlength=256) / number)[levels]
+    before, after = (10 * np.log10(255**2 / max(np.square(x - target).mean(), 1e-4)) for x in (composite, result))
+    return float(before), float(after)
