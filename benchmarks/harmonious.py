@@ -1,0 +1,46 @@
+"""How much a harmonizer changes photographs that are harmonious already: the less, the better.
+
+``python -m benchmarks.harmonious DATA --harmonizer s2crnet`` takes the validation photographs of a training folder
+and their own masks, and prints the mean absolute change of the foreground in 8-bit levels.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tyro
+from tyro.conf import Positional
+
+from video_harmonizer import weights
+from video_harmonizer.assemble import choose_device
+from video_harmonizer.engine import make_engine
+from video_harmonizer.frame import Matte
+from video_harmonizer.harmonizers.curves import quantize
+from video_harmonizer.harmonizers.estimator import load_estimator
+from video_harmonizer.thumbnails import make_thumbnails
+from video_harmonizer.training.photographs import Photographs
+
+
+def main(
+    data: Positional[Path], harmonizer: str = "curvenet", harmonizer_weights: Path | None = None, count: int = 100
+) -> None:
+    """Print mean, median and largest change over ``count`` photographs."""
+    engine = make_engine("auto", choose_device("auto"))
+    estimator = load_estimator(harmonizer, harmonizer_weights or weights.path(harmonizer), engine)
+    photographs = Photographs(data, "val")
+    rows = [row for row in photographs.rows if row.mask]
+    changes = []
+    for row in rows[:: max(1, len(rows) // count)][:count]:
+        rgb, mask = photographs.images[row.image], photographs.masks[row.mask]
+        curves = estimator.estimate(make_thumbnails(rgb, Matte(mask), rgb), 256)
+        if curves is not None:
+            inside = rgb[mask > 127].astype(int)
+            changed = np.stack([quantize(curves.table, 8)[c][inside[:, c]] for c in range(3)], 1)
+            changes.append(np.abs(changed - inside).mean())
+    print(
+        f"{estimator.name}: {len(changes)} photographs, change of the foreground in levels: "
+        f"mean {np.mean(changes):.2f}, median {np.median(changes):.2f}, largest {np.max(changes):.2f}"
+    )
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
