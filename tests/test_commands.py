@@ -294,21 +294,14 @@ def test_live_shows_and_records_until_q_is_pressed(
 
 
 def test_file_is_shown_at_the_pace_at_which_it_was_filmed(monkeypatch: pytest.MonkeyPatch):
-    now, slept = 100.0, []
-
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        slept.append(seconds)
-        now += seconds
-
+    now, early = 100.0, []
     monkeypatch.setattr(commands.time, "monotonic", lambda: now)
-    monkeypatch.setattr(commands.time, "sleep", sleep)
     pace = commands.Pace()
     for seconds, work in ((0, 0.01), (0.04, 0.01), (0.08, 0.1), (0.12, 0.0), (0.5, 0.0)):
-        pace.wait(seconds)
-        now += work
-    # what took too long is made up for, and never slept below zero
-    assert slept == pytest.approx([0, 0.03, 0.03, 0, 0.32])
+        early.append(pace.early(seconds))
+        now += max(0.0, early[-1]) + work
+    # what took too long is made up for
+    assert early == pytest.approx([0, 0.03, 0.03, -0.06, 0.32])
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tyro.conf import subcommand
 
 from video_harmonizer.config import read_toml
 from video_harmonizer.errors import InputError
-from video_harmonizer.options import EvaluateOptions, ImageOptions, LiveOptions, VideoOptions, WeightsOptions
+from video_harmonizer.options import EvaluateOptions, ImageOptions, LiveOptions, Options, VideoOptions, WeightsOptions
 from video_harmonizer.report import WarningList
 
 COMMANDS = {
@@ -53,7 +53,7 @@ def parse(arguments: Sequence[str]) -> Any:
     config = finder.parse_known_args(arguments)[0].config
     kinds: list[Any] = []
     for name, kind in COMMANDS.items():
-        if config is not None and arguments[0] == name:
+        if config is not None and arguments[0] == name and issubclass(kind, Options):
             kinds.append(Annotated[kind, subcommand(name, default=kind(**read_toml(kind, config)))])
         else:
             kinds.append(Annotated[kind, subcommand(name)])

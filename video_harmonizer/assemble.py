@@ -25,6 +25,8 @@ from video_harmonizer.weights.load import read_state
 
 log = logging.getLogger(__name__)
 
+HARMONIZED_VIEWS = ("harmonized", "side-by-side")
+
 
 def check(options: Options) -> None:
     """Raise InputError for numbers that make no sense and a report that can't be written, before anything is opened."""
@@ -77,8 +79,8 @@ def make_matting(options: Options, engine: Engine) -> Matting:
 
 
 def make_estimator(options: Options, engine: Engine) -> Estimator:
-    """The harmonizer, with the bundled weights or given ones."""
-    if options.harmonizer == "none":
+    """The harmonizer, with the bundled weights or given ones; none where nothing of it would be seen."""
+    if options.harmonizer == "none" or options.strength == 0 or options.view not in HARMONIZED_VIEWS:
         return NoHarmonizer()
     return load_estimator(options.harmonizer, options.harmonizer_weights or weights.path(options.harmonizer), engine)
 

@@ -130,9 +130,14 @@ class LoopedVideo:
         while True:
             last = step = 0.0
             self._source = open_source(self.name)
-            for picture in self._source:
-                yield began + picture.seconds, picture.rgb
-                step, last = picture.seconds - last, picture.seconds
+            try:
+                for picture in self._source:
+                    yield began + picture.seconds, picture.rgb
+                    step, last = picture.seconds - last, picture.seconds
+            except InputError as error:
+                if last == 0:
+                    raise
+                log.warning("%s; what there is of it is repeated", error)
             self._source.close()
             if last == 0:
                 return

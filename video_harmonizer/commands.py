@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -27,6 +27,7 @@ from video_harmonizer.sources.prefetch import PrefetchSource
 
 log = logging.getLogger(__name__)
 
+GLANCE = 0.02  # seconds between looks at the keyboard while there is nothing to show
 INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 
 
@@ -102,14 +103,17 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         def goes_on(views: Views) -> bool:
             if window is None:
                 return True
-            if not live_source:
-                pace.wait(views.seconds)
+            while not live_source and (early := pace.early(views.seconds)) > 0:
+                if window.poll() == QUIT:
+                    return False
+                time.sleep(min(early, GLANCE))
             return window.poll() != QUIT
 
         status = _process(options, engine, source, matting, background, sinks, warnings, goes_on)
         if window is not None and source.info.frames == 1:  # a photograph stays until it was looked at
-            while window.poll() != QUIT:
-                time.sleep(0.02)
+            with suppress(KeyboardInterrupt):
+                while window.poll() != QUIT:
+                    time.sleep(GLANCE)
         return status
 
 
@@ -119,12 +123,12 @@ class Pace:
     def __init__(self) -> None:
         self._began: float | None = None
 
-    def wait(self, seconds: float) -> None:
-        """Sleep until ``seconds`` after the first frame; not at all when that is past."""
+    def early(self, seconds: float) -> float:
+        """How many seconds too early a frame of that time is; 0 or less when it is due."""
         now = time.monotonic()
         if self._began is None:
             self._began = now - seconds
-        time.sleep(max(0.0, self._began + seconds - now))
+        return self._began + seconds - now
 
 
 def _process(

@@ -63,7 +63,7 @@ class VideoOptions(Options):
     background: BackgroundName = tyro.MISSING
     """What goes behind the person: a picture, a video (repeated), a colour, or the blurred original."""
     output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
-    """Video file to write, or pictures: a folder, or a pattern such as out/%05d.png."""
+    """Video file to write, or pictures: a folder that exists, or a pattern such as out/%05d.png."""
 
 
 @dataclass(frozen=True)

@@ -134,3 +134,21 @@ def test_engines_are_chosen_by_name_and_device():
     assert make_engine("auto", torch.device("cuda")).name == "torch"
     with pytest.raises(InputError, match="it runs on the processor, not on cuda"):
         make_engine("openvino", torch.device("cuda"))
+
+
+def test_a_damaged_file_in_the_cache_is_made_anew(own_cache: Path):
+    module, ones = Scale(3.0), torch.ones(2)
+    openvino.OpenVINOEngine().prepare(module, (ones,), fingerprint(module))
+    (kept,) = own_cache.rglob("*.xml")
+    kept.write_text("<net>")
+    run = openvino.OpenVINOEngine().prepare(module, (ones,), fingerprint(module))
+    assert run(ones)[0].tolist() == [3, 3]
+
+
+def test_torch_runs_what_openvino_cant_convert(caplog: pytest.LogCaptureFixture):
+    torch.manual_seed(0)
+    network = MattingNetwork("mobilenetv3", "fast_guided_filter")
+    reference, subject = RVMMatting(network, 1.0, TORCH), RVMMatting(network, 1.0, openvino.OpenVINOEngine())
+    for frame in frames(2, 2, 9):  # pools to less than a pixel
+        assert np.array_equal(subject.matte(frame).alpha, reference.matte(frame).alpha)
+    assert caplog.text.count("so torch runs it") == 1

@@ -219,3 +219,13 @@ def test_first_frame_is_shown_several_times_before_its_matte_is_taken():
     matting = RVMMatting(network, None, CPU, settling=4)
     assert frames_in_memory(matting, frame(0)) == 5
     assert frames_in_memory(matting, frame(1)) == 6
+
+
+def test_a_slow_live_source_is_not_made_slower_by_settling():
+    network = CountingNetwork()
+    matting = RVMMatting(network, None, CPU, settling=4)
+    matting.matte(frame(0, 0.0))
+    matting.matte(frame(60, 2.0))  # 59 dropped while we were busy
+    assert network.calls == 5 + 1
+    matting.matte(frame(61, 9.0))  # a gap in the source itself
+    assert network.calls == 5 + 1 + 5

@@ -187,9 +187,16 @@ def test_tables_of_training_and_validation_differ(data: Path):
     assert np.array_equal(np.load(data / "luts.npz")["luts"][60:], validation)
 
 
-def test_missing_or_too_few_tables_are_an_input_error(tmp_path: Path):
-    with pytest.raises(InputError, match=r"luts\.npz: no such file; want an array `luts`"):
-        read_luts(tmp_path)
+def test_without_tables_other_looks_are_learnt(own_data: Path):
+    (own_data / "luts.npz").unlink()
+    luts, unseen = read_luts(own_data)
+    assert len(luts) == len(unseen) == 0
+    supply = CompositeDataset(Photographs(own_data, "train"), luts, 32, seed=0)
+    for index in range(20):
+        assert supply[index]["target"].shape == (32, 32, 3)
+
+
+def test_too_few_tables_are_an_input_error(tmp_path: Path):
     np.savez(tmp_path / "luts.npz", luts=np.zeros((60, 2, 2, 2, 3)))
     with pytest.raises(InputError, match=r"luts\.npz: 60 tables; want more than the 60 that training takes"):
         read_luts(tmp_path)

@@ -1,8 +1,10 @@
 """What runs a network: OpenVINO on a processor, torch elsewhere. Chosen once; both are called alike."""
 
 import hashlib
+import inspect
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -65,14 +67,17 @@ def make_engine(name: str, device: torch.device) -> Engine:
     except ImportError as error:
         if name == "openvino":
             raise InputError(f"--engine openvino: it is not installed ({error}); run pip install openvino") from error
-        log.warning("engine: OpenVINO is not installed, so torch runs the networks, about three times as slowly")
+        log.warning("engine: OpenVINO is not installed, so torch runs the networks, more slowly")
         return TorchEngine(device)
     return OpenVINOEngine()
 
 
 def fingerprint(module: nn.Module) -> str:
-    """A short name for a module's structure and weights."""
-    digest = hashlib.sha256(repr(module).encode())
+    """A short name for a module: its structure, its weights and the code that it runs."""
+    digest = hashlib.sha256(f"{torch.__version__} {module!r}".encode())
+    folders = {Path(inspect.getfile(type(part))).parent for part in module.modules()}
+    for source in sorted(source for folder in folders for source in folder.glob("*.py")):
+        digest.update(source.read_bytes())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

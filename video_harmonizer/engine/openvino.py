@@ -1,17 +1,25 @@
 """Networks compiled by OpenVINO for the processor at hand, kept on disk for the next start."""
 
+import contextlib
 import hashlib
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import openvino as ov
 import torch
 from torch import Tensor, nn
 
-from video_harmonizer.engine import Prepared
+# OpenVINO would report conversions to its makers, in threads of its own; without this package it does not
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov
+from openvino.frontend import FrontEndManager
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+from video_harmonizer.engine import Prepared, TorchEngine
 from video_harmonizer.weights import cache
 
 log = logging.getLogger(__name__)
@@ -28,10 +36,14 @@ class OpenVINOEngine:
 
     def prepare(self, module: nn.Module, example: Sequence[Tensor], key: str) -> Prepared:
         path = _kept_as(key, example)
-        if path.is_file():
-            model = self._core.read_model(path)
-        else:
-            model = _convert(module.eval(), example)
+        model = self._read(path)
+        if model is None:
+            try:
+                model = _convert(module.eval(), example)
+            except Exception as error:  # of many kinds, for instance where a frame of few pixels pools to nothing
+                log.warning("engine: OpenVINO can't take this network at this size, so torch runs it")
+                log.debug("%s", error)
+                return TorchEngine(self.device).prepare(module, example, key)
             _keep(model, path)
         settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         request = self._core.compile_model(model, "CPU", settings).create_infer_request()
@@ -43,11 +55,24 @@ class OpenVINOEngine:
 
         return run
 
+    def _read(self, path: Path) -> ov.Model | None:
+        """The kept model, if there is one and it is whole."""
+        try:
+            return self._core.read_model(path) if path.is_file() else None
+        except RuntimeError as error:
+            log.info("%s: damaged, made anew (%s)", path, str(error).splitlines()[0])
+            return None
+
 
 def _convert(module: nn.Module, example: Sequence[Tensor]) -> ov.Model:
+    """Through the front end itself: `ov.convert_model` would reset the program's logging."""
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of the tracer: shapes are constants here, as is meant
-        return ov.convert_model(module, example_input=tuple(example), input=[tuple(one.shape) for one in example])
+        front_end = FrontEndManager().load_by_framework("pytorch")
+        traced = TorchScriptPythonDecoder(module, example_input=tuple(example))
+        model = front_end.convert(front_end.load(traced))
+    model.reshape({place: ov.PartialShape(list(one.shape)) for place, one in enumerate(example)})
+    return model
 
 
 def _kept_as(key: str, example: Sequence[Tensor]) -> Path:
@@ -67,3 +92,6 @@ def _keep(model: ov.Model, path: Path) -> None:
         partial.replace(path)
     except (OSError, RuntimeError) as error:
         log.info("%s: the compiled network can't be kept, so the next start takes as long: %s", path.parent, error)
+        with contextlib.suppress(OSError):
+            for part in (partial, partial.with_suffix(".bin")):
+                part.unlink(missing_ok=True)

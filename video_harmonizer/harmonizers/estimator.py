@@ -48,7 +48,8 @@ class CurveEstimator:
         self._engine = engine
         blank = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8, device=engine.device)
         example = (blank, blank[..., 0], blank, blank[..., 0])
-        self._ask = engine.prepare(EstimateStep(network, label), example, f"{fingerprint(network)} {label}")
+        step = EstimateStep(network, label)
+        self._ask = engine.prepare(step, example, f"{fingerprint(step)} {label}")
         self._warned = False
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:

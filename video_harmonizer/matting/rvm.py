@@ -29,7 +29,7 @@ class FrameStep(nn.Module):
     """One frame through the network, from a frame's levels to a matte's: what an engine runs.
 
     (1, H, W, 3) uint8, or int32 with 16-bit levels -> alpha (1, H, W) uint8, foreground (1, H, W, 3) of the input's
-    type, the sum of both before rounding, and the memory.
+    type, a sum that is finite if all is, and the memory.
     """
 
     def __init__(self, network: MattingNetwork, ratio: float, top: int) -> None:
@@ -43,8 +43,10 @@ class FrameStep(nn.Module):
         fgr, pha, *memory = self.network(src, r1, r2, r3, r4, downsample_ratio=self.ratio)
         alpha = (pha[:, 0] * 255).round().to(torch.uint8)
         foreground = (fgr.permute(0, 2, 3, 1) * self.top).round().to(rgb.dtype)
-        # values in 0..1 can't overflow the sum, and NaN survives it: cheaper than asking every pixel
-        return alpha, foreground, fgr.sum() + pha.sum(), *memory
+        # NaN survives a sum, which is cheaper than asking every value; it may not survive the clamp to 0..1, so the
+        # memory is asked too
+        total = fgr.sum() + pha.sum() + sum(state.sum() for state in memory)
+        return alpha, foreground, total, *memory
 
 
 class RVMMatting:
@@ -78,7 +80,6 @@ class RVMMatting:
             )
         self.name = f"rvm_{network.variant}"
         self._network = network.to(engine.device).eval()
-        self._fingerprint = fingerprint(network)
         self._downsample_ratio = downsample_ratio
         self._engine = engine
         self._step: Prepared | None = None
@@ -96,9 +97,11 @@ class RVMMatting:
     def matte(self, frame: Frame) -> Matte:
         """Alpha (H, W) uint8; foreground (H, W, 3) in the frame's dtype, meaningful where 0 < alpha < 255."""
         if not self._continues(frame):
+            # after frames that a live source dropped, it is we who were slow: settling would make us slower still
+            late = self._last_frame is not None and frame.index > self._last_frame[1] + 1
             self.reset()
             self._memory = self._initial_memory(frame)
-            for _ in range(self._settling):
+            for _ in range(0 if late else self._settling):
                 self._infer(frame)
         self._last_frame = frame.size, frame.index, frame.seconds
 
@@ -126,7 +129,7 @@ class RVMMatting:
         if self._step is None or self._step_is_for != (frame.size, frame.rgb.dtype):
             ratio, top = self._ratio_for(frame.size), int(np.iinfo(frame.rgb.dtype).max)
             step = FrameStep(self._network, ratio, top)
-            self._step = self._engine.prepare(step, (rgb, *self._memory), f"{self._fingerprint} {ratio} {top}")
+            self._step = self._engine.prepare(step, (rgb, *self._memory), f"{fingerprint(step)} {ratio} {top}")
             self._step_is_for = frame.size, frame.rgb.dtype
         return self._step
 

@@ -141,6 +141,8 @@ TRANSFERS: tuple[Transfer, ...] = (
 def grade(colors: Colors, random: Random, luts: np.ndarray) -> Colors:
     """One look of the second kind, chosen by chance: (N, 3) -> (N, 3) in 0..1."""
     kind = random.choice(5, p=[0.42, 0.24, 0.14, 0.12, 0.08])
+    if kind == 1 and not len(luts):
+        kind = 0
     if kind == 0:
         colors = develop(colors, random)
     elif kind == 1:

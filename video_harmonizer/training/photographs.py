@@ -98,11 +98,13 @@ def read_luts(root: Path) -> tuple[np.ndarray, np.ndarray]:
     """The colour tables of `luts.npz` for training and for validation: (N, K, K, K, 3) in 0..1 each.
 
     Raises:
-        InputError: there is no such file, or it holds too few tables to keep some for validation.
+        InputError: there are too few tables to keep some for validation. Without the file there are none.
     """
     path = root / "luts.npz"
     if not path.is_file():
-        raise InputError(f"{path}: no such file; want an array `luts` of (N, K, K, K, 3) colour tables")
+        log.info("%s: not there, so no looks from colour tables are learnt", path)
+        none = np.zeros((0, 2, 2, 2, 3), np.float32)
+        return none, none
     luts = np.load(path)["luts"]
     if len(luts) <= TRAINING_LUTS:
         raise InputError(f"{path}: {len(luts)} tables; want more than the {TRAINING_LUTS} that training takes")
