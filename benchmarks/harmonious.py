@@ -21,7 +21,7 @@ from video_harmonizer.training.photographs import Photographs
 
 
 def main(
-    data: Positional[Path], harmonizer: str = "curvenet", harmonizer_weights: Path | None = None, count: int = 100
+    data: Positional[Path], harmonizer: str = "s2crnet", harmonizer_weights: Path | None = None, count: int = 100
 ) -> None:
     """Print mean, median and largest change over ``count`` photographs."""
     engine = make_engine("auto", choose_device("auto"))

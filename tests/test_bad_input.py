@@ -383,7 +383,7 @@ def test_nan_from_the_harmonizer_leaves_colours_and_is_said_once():
 
 def test_nan_from_the_matting_shows_the_background_and_is_said_once():
     state = read_state(Path("matting.pth"))
-    state["project_mat.conv.bias"] *= torch.nan
+    state["decoder.decode4.gru.hh.0.bias"] *= torch.nan
     torch.save(state, "nan.pth")
     said = warnings_of(*video("talk.mp4", "-o", "out.mkv", "--codec", "ffv1", "--matting-weights", "nan.pth"))
     assert len(said) == 1

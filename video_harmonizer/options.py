@@ -11,7 +11,7 @@ View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green"
 BACKGROUNDS = "PICTURE|VIDEO|#rrggbb|blur[:RADIUS]"
 BackgroundName = Annotated[str, arg(metavar=BACKGROUNDS)]
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
-Harmonizer = Literal["s2crnet", "curvenet", "none"]
+Harmonizer = Literal["s2crnet", "none"]
 
 
 @dataclass(frozen=True)

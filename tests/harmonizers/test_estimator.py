@@ -12,6 +12,7 @@ from video_harmonizer import weights
 from video_harmonizer.engine import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
+from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.curves import lookup_table, quantize
 from video_harmonizer.harmonizers.estimator import CurveEstimator, NoHarmonizer, load_estimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
@@ -161,3 +162,10 @@ def test_our_own_files_say_which_variant_they_are(tmp_path: Path, stages: int, s
     assert got is not None
     assert wanted is not None
     assert np.array_equal(got.table, wanted.table)
+
+
+def test_a_file_of_curvenet_says_so_itself(tmp_path: Path):
+    save_file(CurveNet().state_dict(), tmp_path / "ours.safetensors", {"network": "curvenet"})
+    subject = load_estimator("s2crnet", tmp_path / "ours.safetensors", CPU)
+    assert subject.name == "curvenet"
+    assert subject.estimate(thumbnails(), 256) is not None

@@ -90,13 +90,14 @@ class NoHarmonizer:
 
 
 def load_estimator(name: str, path: Path, engine: Engine) -> CurveEstimator:
-    """An estimator, ``s2crnet`` or ``curvenet``, with the weights of that file.
+    """An estimator with the weights of that file.
 
-    For ``s2crnet`` that may be the authors' checkpoint, which is taken for the cascaded network; our own files say how
-    many stages they have, and whether they want to know that the foreground is a person. Raises InputError where the
-    file is not a checkpoint of this network.
+    Our own files say which network they are of, ``s2crnet`` or ``curvenet``, how many stages it has and whether it
+    wants to know that the foreground is a person. Others are taken for the network called ``name``: for ``s2crnet`` that may
+    be the authors' checkpoint of the cascaded network. Raises InputError where the file is not a checkpoint of it.
     """
     state, about = read_state(path), read_metadata(path)
+    name = about.get("network", name)
     network = CurveNet() if name == "curvenet" else S2CRNet(int(about.get("stages", 2)))
     load_into(network, state, str(path))
     return CurveEstimator(network, engine, name, label=PERSON if about.get("semantic") == "true" else None)
