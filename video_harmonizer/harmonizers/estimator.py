@@ -93,8 +93,11 @@ def load_estimator(name: str, path: Path, engine: Engine) -> CurveEstimator:
     """An estimator with the weights of that file.
 
     Our own files say which network they are of, ``s2crnet`` or ``curvenet``, how many stages it has and whether it
-    wants to know that the foreground is a person. Others are taken for the network called ``name``: for ``s2crnet`` that may
-    be the authors' checkpoint of the cascaded network. Raises InputError where the file is not a checkpoint of it.
+    wants to know that the foreground is a person. Others are taken for the network called ``name``; for ``s2crnet``
+    that may be the authors' checkpoint of the cascaded network.
+
+    Raises:
+        InputError: the file is not a checkpoint of that network.
     """
     state, about = read_state(path), read_metadata(path)
     name = about.get("network", name)
