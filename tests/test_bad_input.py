@@ -196,13 +196,13 @@ def test_sequence_and_video_are_no_picture(refusal: Callable[..., str]):
 @pytest.mark.parametrize(
     ("arguments", "got"),
     [
-        (("photo.png",), "neither"),
-        (("photo.png", "photo.png", "--background", "blur"), "both"),
+        (("photo.png",), "neither a mask nor"),
+        (("photo.png", "photo.png", "--background", "blur"), "both a mask and"),
     ],
 )
 def test_picture_needs_a_mask_or_a_background(arguments: tuple, got: str, refusal: Callable[..., str]):
     message = refusal("image", *arguments, "-o", "out.png")
-    assert message.startswith(f"photo.png: got {got} a mask and a background; give a MASK")
+    assert message.startswith(f"photo.png: got {got} a background; give a MASK")
 
 
 def test_mask_of_another_size_is_refused_by_name(refusal: Callable[..., str]):

@@ -333,7 +333,8 @@ def test_live_shows_a_file_in_a_window_and_ends_with_it(clip: Path, weights: Pat
 
 # The commands, telling of every frame, and taking their time so that a signal comes in the middle.
 TELLING = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit it ignored
 from video_harmonizer import pipeline
 from video_harmonizer.__main__ import main
 

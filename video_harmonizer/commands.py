@@ -50,10 +50,9 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
 def image(options: ImageOptions, warnings: WarningList) -> int:
     """Harmonize one picture; the exit status."""
     if (options.mask is None) == (options.background is None):
-        got = "neither" if options.mask is None else "both"
+        got = "neither a mask nor a background" if options.mask is None else "both a mask and a background"
         raise InputError(
-            f"{options.picture}: got {got} a mask and a background; give a MASK for a ready composite, "
-            "or --background for a photograph"
+            f"{options.picture}: got {got}; give a MASK for a ready composite, or --background for a photograph"
         )
     engine = assemble.choose_engine(options.engine, options.device)
     with ExitStack() as cleanup:
@@ -132,7 +131,7 @@ class Pace:
 
 
 def _process(
-    options: Options,
+    options: VideoOptions | ImageOptions | LiveOptions,
     engine: Engine,
     source: Source,
     matting: Matting,
@@ -152,6 +151,8 @@ def _process(
     if options.report is not None:
         Report.of(done, pipeline, engine, warnings.texts).write(options.report)
     log.info("%d frames in %.1f s (%.1f a second)", done.frames_out, done.seconds, done.frames_out / done.seconds)
+    if options.output is not None:
+        log.info("written to %s", options.output)
     if done.interrupted:
         log.info("stopped by Ctrl-C: what was done until then is complete and playable")
     return INTERRUPTED if done.interrupted else 0

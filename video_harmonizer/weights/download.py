@@ -80,6 +80,8 @@ def _transfer_with_retries(weights: Weights, partial: "_Partial") -> None:
             failure = error
             if error.response is not None and error.response.status_code not in TRANSIENT:
                 break
+            if not partial.size and isinstance(error, requests.ConnectionError):
+                break  # nothing ever came: no network, or another address; that does not pass in seconds
     raise InputError(
         f"{weights.name}: can't download {weights.source}: {_reason(failure)}; check the connection and try "
         f"again, {BY_HAND}"
