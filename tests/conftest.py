@@ -1,7 +1,12 @@
 """What several tests share."""
 
+import importlib
 import os
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -19,3 +24,32 @@ def reference() -> Path:
     if not folder:
         pytest.skip("HARMONIZER_REFERENCE is not set: no golden vectors, weights or clips on this machine")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def folder(reference: Path) -> Path:
+    return reference / "reference"
+
+
+@pytest.fixture(scope="session")
+def deterministic(folder: Path) -> ModuleType:
+    """The generators of states and images that the golden vectors were made with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        return importlib.import_module("deterministic")
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """A virtual display's name."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed: no display to show a window on")
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1366x768x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        name = f":{answer.readline().strip()}"
+    yield name
+    server.terminate()
+    server.wait(timeout=10)

@@ -3,11 +3,9 @@
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -302,22 +300,6 @@ def test_file_is_shown_at_the_pace_at_which_it_was_filmed(monkeypatch: pytest.Mo
         now += max(0.0, early[-1]) + work
     # what took too long is made up for
     assert early == pytest.approx([0, 0.03, 0.03, -0.06, 0.32])
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """A virtual display's name."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed: no display to show a window on")
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        name = f":{answer.readline().strip()}"
-    yield name
-    server.terminate()
-    server.wait(timeout=10)
 
 
 def test_live_shows_a_file_in_a_window_and_ends_with_it(clip: Path, weights: Path, tmp_path: Path, display: str):

@@ -1,6 +1,5 @@
 """S2CRNet against the original implementation, and what its forward pass promises."""
 
-import importlib
 import json
 from pathlib import Path
 from types import ModuleType
@@ -17,19 +16,6 @@ from video_harmonizer.harmonizers.s2crnet import CLASSES, S2CRNet, start_from_im
 from video_harmonizer.weights.load import load_into, read_state
 
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-@pytest.fixture(scope="module")
-def folder(reference: Path) -> Path:
-    return reference / "reference"
-
-
-@pytest.fixture(scope="module")
-def deterministic(folder: Path) -> ModuleType:
-    """The generators of states and images that the golden vectors were made with."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        return importlib.import_module("deterministic")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """RVM against the original implementation: key tables, golden vectors, published weights."""
 
-import importlib
 import json
 from pathlib import Path
 from types import ModuleType
@@ -22,19 +21,6 @@ GOLDEN = [
     ("mobilenetv3", "fast_guided_filter", "a"),
     ("resnet50", "deep_guided_filter", "b"),
 ]
-
-
-@pytest.fixture(scope="module")
-def folder(reference: Path) -> Path:
-    return reference / "reference"
-
-
-@pytest.fixture(scope="module")
-def deterministic(folder: Path) -> ModuleType:
-    """The generators of states and images that the golden vectors were made with."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        return importlib.import_module("deterministic")
 
 
 def key_table(folder: Path, variant: str, refiner: str) -> dict[str, list[int]]:

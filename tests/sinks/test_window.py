@@ -1,10 +1,8 @@
 """The window, in a process of its own: on a virtual display, or with none."""
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,22 +41,6 @@ window.abort()
 window.close()
 print("shown", shown)
 """
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """A virtual display's name."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed: no display to show a window on")
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1366x768x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        name = f":{answer.readline().strip()}"
-    yield name
-    server.terminate()
-    server.wait(timeout=10)
 
 
 def run(program: str, *arguments: str, **environment: str | None) -> subprocess.CompletedProcess:
