@@ -17,6 +17,7 @@ LAYERS = {
     "video_harmonizer.errors": NOUNS,
     "video_harmonizer.frame": NOUNS,
     "video_harmonizer.config": NOUNS,
+    "video_harmonizer.ahead": NOUNS,
     "video_harmonizer.yuv": NOUNS,
     "video_harmonizer.iharmony4": NOUNS,
     "video_harmonizer.harmonizers.curves": NOUNS,

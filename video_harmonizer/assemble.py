@@ -14,13 +14,14 @@ from video_harmonizer.frame import SourceInfo
 from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_estimator
 from video_harmonizer.matting import Matting
 from video_harmonizer.options import Options
-from video_harmonizer.pipeline import Estimator, Pipeline
+from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.rendering.views import size_of
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, PRINTF_NUMBER, ImageFileSink, ImageSequenceSink
 from video_harmonizer.sinks.staging import check_output_file
 from video_harmonizer.temporal.smoother import CurveSmoother
+from video_harmonizer.temporal.steady import INTERVAL, Estimator, SteadyEstimator
 from video_harmonizer.weights.load import read_state
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ def make_pipeline(
     return Pipeline(
         matting=matting,
         background=background,
-        estimator=make_estimator(options, engine),
+        # who asks for less smoothing wants curves as quick as that
+        estimator=SteadyEstimator(make_estimator(options, engine), min(INTERVAL, options.smoothing)),
         smoother=CurveSmoother(options.smoothing),
         renderer=CPURenderer(views),
         strength=options.strength,

@@ -1,37 +1,33 @@
-"""The journey of a frame, and the loop that sends every frame of a source on it."""
+"""The journey of a frame, and the loop that sends every frame of a source on it.
+
+Four threads share the work, each some frames ahead of the next: reading, matting, what follows it, writing.
+"""
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, TypeVar
 
+from video_harmonizer.ahead import Ahead
 from video_harmonizer.background import Background
-from video_harmonizer.frame import Frame, ToneCurves, Views
+from video_harmonizer.frame import Frame, Matte, Views
 from video_harmonizer.harmonizers.curves import toward_identity
 from video_harmonizer.matting import Matting
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sources import Source
 from video_harmonizer.temporal.smoother import CurveSmoother
-from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
+from video_harmonizer.temporal.steady import SteadyEstimator
+
+MATTED_AHEAD = 1  # frames that wait with their mattes
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Estimator(Protocol):
-    """Says what the foreground's colours should become."""
-
-    name: str
-
-    def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
-        """Curves of ``samples`` levels; None where there is nobody, or no answer."""
-        ...
-
-
 class StageTimer:
-    """Adds up the time that each stage takes."""
+    """Adds up the time that each stage takes. A stage belongs to one thread."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -51,7 +47,7 @@ class Pipeline:
 
     matting: Matting
     background: Background
-    estimator: Estimator
+    estimator: SteadyEstimator
     smoother: CurveSmoother
     renderer: CPURenderer
     strength: float = 1.0  # 0 leaves the person as filmed, 1 takes the curves wholly
@@ -59,12 +55,18 @@ class Pipeline:
 
     def process(self, frame: Frame) -> Views:
         """Make the renderer's views of one frame; frames come in order."""
+        return self.compose(*self.matted(frame))
+
+    def matted(self, frame: Frame) -> tuple[Frame, Matte]:
+        """The first part of the journey: nothing after it has to be done for it to go on with the next frame."""
+        return frame, self.timer.call("matting", self.matting.matte, frame)
+
+    def compose(self, frame: Frame, matte: Matte) -> Views:
+        """The rest of it."""
         timed = self.timer.call
         levels = 1 << 8 * frame.rgb.itemsize
-        matte = timed("matting", self.matting.matte, frame)
         backdrop = timed("background", self.background.behind, frame, matte)
-        thumbnails = timed("thumbnails", make_thumbnails, frame.rgb, matte, backdrop)
-        estimate = timed("estimate", self.estimator.estimate, thumbnails, levels)
+        estimate = timed("estimate", self.estimator.estimate, frame, matte, backdrop)
         curves = timed("smooth", self.smoother.update, estimate, frame.seconds, levels)
         curves = toward_identity(curves, self.strength)
         return timed("render", self.renderer.render, frame, matte, backdrop, curves)
@@ -97,11 +99,12 @@ def run(
     """
     done = Run()
     began = time.perf_counter()
+    matted = Ahead(map(pipeline.matted, _timed(source, pipeline.timer)), "matting", MATTED_AHEAD)
     try:
         try:
-            for frame in _timed(source, pipeline.timer):
+            for frame, matte in matted:
                 done.frames_in = frame.index + 1
-                views = pipeline.process(frame)
+                views = pipeline.compose(frame, matte)
                 for view, sink in outputs:
                     pipeline.timer.call("write", sink.write, views.images[view], frame.seconds)
                 done.frames_out += 1
@@ -119,7 +122,9 @@ def run(
                 sink.abort()
         raise
     finally:
+        matted.stop()
         source.close()
+        matted.join()
         pipeline.background.close()
     done.seconds = time.perf_counter() - began
     return done

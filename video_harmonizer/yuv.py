@@ -3,9 +3,11 @@
 Chroma is expected at full resolution (4:4:4); resampling it is the adapters' affair.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
+import numba
 import numpy as np
 
 # (Kr, Kb) by FFmpeg's AVColorSpace number; ITU-T H.273, table 4, equations 38 to 46.
@@ -25,30 +27,31 @@ def usual_matrix(width: int, height: int) -> int:
     return BT709 if height >= 720 or width > 1024 else BT601
 
 
-def to_rgb(yuv: np.ndarray, matrix: int, full_range: bool, bits: int) -> np.ndarray:
+def to_rgb(planes: Sequence[np.ndarray], matrix: int, full_range: bool, bits: int) -> np.ndarray:
     """Convert to R'G'B' that uses its whole type: 0..255 or 0..65535.
 
     Args:
-        yuv: (H, W, 3) Y'CbCr or (H, W) luma alone; uint8, or uint16 holding ``bits`` significant low bits.
+        planes: Y', Cb and Cr, or luma alone, (H, W) each; uint8, or uint16 holding ``bits`` significant low bits.
         matrix: a key of `LUMA_WEIGHTS`.
         full_range: whether codes span 0..2^bits-1 rather than 16..235 (luma) times 2^(bits-8).
         bits: depth of the codes.
 
     Returns:
-        (H, W, 3), ``yuv``'s dtype.
+        (H, W, 3), the planes' dtype.
     """
-    affine = _rgb_from_yuv(matrix, full_range, bits, np.iinfo(yuv.dtype).max)
-    if yuv.ndim == 2:  # chroma is at its middle everywhere
+    affine = _rgb_from_yuv(matrix, full_range, bits, np.iinfo(planes[0].dtype).max)
+    if len(planes) == 1:  # chroma is at its middle everywhere
         luma, cb, cr, offset = affine.T
-        affine = np.stack([luma, offset + 2 ** (bits - 1) * (cb + cr)], axis=1)
-    return _apply(yuv, affine)
+        affine = np.stack([luma, 0 * cb, 0 * cr, offset + 2 ** (bits - 1) * (cb + cr)], axis=1)
+        planes = [planes[0]] * 3
+    return cv2.merge(list(_apply(planes, affine)))
 
 
 def from_rgb(rgb: np.ndarray, matrix: int, full_range: bool) -> np.ndarray:
-    """Convert R'G'B' (H, W, 3), uint8 or uint16, to Y'CbCr codes as deep as the type: 8 or 16 bits."""
+    """Convert R'G'B' (H, W, 3), uint8 or uint16, to Y'CbCr codes as deep as the type: (3, H, W) of 8 or 16 bits."""
     bits = rgb.dtype.itemsize * 8
     forward = np.vstack([_rgb_from_yuv(matrix, full_range, bits, np.iinfo(rgb.dtype).max), [0, 0, 0, 1]])
-    return _apply(rgb, np.linalg.inv(forward)[:3])
+    return _apply(cv2.split(rgb), np.linalg.inv(forward)[:3])
 
 
 @cache
@@ -70,7 +73,30 @@ def _rgb_from_yuv(matrix: int, full_range: bool, bits: int, white: int) -> np.nd
     return np.hstack([linear, -(linear @ zero)[:, None]])
 
 
-def _apply(pixels: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    # OpenCV's 8-bit transform is fixed-point, which tints neutral greys by a level; its 16-bit one is float.
-    out = cv2.transform(pixels.astype(np.uint16, copy=False), affine.astype(np.float32))
-    return out if pixels.dtype == np.uint16 else cv2.convertScaleAbs(out)
+def _apply(planes: Sequence[np.ndarray], affine: np.ndarray) -> np.ndarray:
+    """Three (H, W) planes through a (3, 4) map: (3, H, W), rounded to nearest and clipped to their type."""
+    first, second, third = (np.ascontiguousarray(plane) for plane in planes)
+    out = np.empty((3, *first.shape), first.dtype)
+    _mix(first, second, third, affine.astype(np.float32), np.float32(np.iinfo(first.dtype).max), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _mix(
+    first: np.ndarray, second: np.ndarray, third: np.ndarray, affine: np.ndarray, top: np.float32, out: np.ndarray
+) -> None:
+    """In floating point: OpenCV's 8-bit transform is fixed-point, which tints neutral greys by a level."""
+    zero, half = np.float32(0), np.float32(0.5)
+    height, width = first.shape
+    for k in range(3):
+        of_first, of_second, of_third, offset = affine[k, 0], affine[k, 1], affine[k, 2], affine[k, 3] + half
+        for y in range(height):
+            a, b, c, mixed = first[y], second[y], third[y], out[k, y]
+            for x in range(width):
+                value = (
+                    of_first * np.float32(a[x]) + of_second * np.float32(b[x]) + of_third * np.float32(c[x]) + offset
+                )
+                # comparisons, which become vector instructions where calls of min and max do not
+                value = zero if value < zero else value
+                value = top if value > top else value
+                mixed[x] = np.int32(value)

@@ -52,7 +52,8 @@ def test_openvino_gives_the_mattes_of_torch_frame_after_frame(dtype: type, refin
         assert wanted.foreground is not None
         assert got.foreground.dtype == dtype
         tolerance = 1 if dtype == np.uint8 else 64  # of 65535: a thousandth
-        assert np.abs(got.foreground.astype(int) - wanted.foreground).max() <= tolerance
+        mixed = (got.alpha > 1) & (got.alpha < 254)
+        assert np.abs(got.foreground.astype(int) - wanted.foreground)[mixed].max(initial=0) <= tolerance
 
 
 @pytest.mark.parametrize("network_type", [S2CRNet, CurveNet])

@@ -16,7 +16,7 @@ from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.curves import lookup_table, quantize
 from video_harmonizer.harmonizers.estimator import CurveEstimator, NoHarmonizer, load_estimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
-from video_harmonizer.pipeline import Estimator
+from video_harmonizer.temporal.steady import Estimator
 from video_harmonizer.thumbnails import SIZE, Thumbnails
 
 CPU = TorchEngine(torch.device("cpu"))

@@ -4,17 +4,20 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from rvm import MattingNetwork
+from rvm.decoder import States
+from rvm.refiner import FastGuidedFilter
 from video_harmonizer.engine import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting import Matting
-from video_harmonizer.matting.rvm import MAX_GAP_SECONDS, RVMMatting, load_network
+from video_harmonizer.matting.rvm import MATTES, MAX_GAP_SECONDS, RVMMatting, load_network
 from video_harmonizer.weights.load import read_state
 
 CPU = TorchEngine(torch.device("cpu"))
@@ -23,6 +26,8 @@ CPU = TorchEngine(torch.device("cpu"))
 class CountingNetwork(MattingNetwork):
     """Stands in for the network: alpha is a tenth of the frames in its memory, the foreground the source.
 
+    `sizes` are those of the pictures that it was shown.
+
     `failures` names calls, counted from 0, that give NaN, as does every call whose memory holds NaN.
     """
 
@@ -30,19 +35,29 @@ class CountingNetwork(MattingNetwork):
         torch.nn.Module.__init__(self)
         self.variant = "counting"
         self.failures = failures
-        self.ratios: list[float] = []
+        self.sizes: list[tuple[int, int]] = []
         self.calls = 0
+        self.refiner = Unrefined()
 
     def initial_states(self, batch: int, height: int, width: int) -> tuple[Tensor, ...]:
         return (torch.zeros(1),) * 4
 
-    def forward(self, src: Tensor, r1=None, r2=None, r3=None, r4=None, downsample_ratio=1.0, **_):  # type: ignore[override]
-        seen = torch.ones(1) if r1 is None else r1 + 1
+    def low_resolution_pass(self, base: Tensor, states: States, clip_length: int = 1) -> tuple[Tensor, Tensor, States]:
+        seen = states[0] + 1
         if self.failures(self.calls):
             seen = seen * torch.nan
         self.calls += 1
-        self.ratios.append(downsample_ratio)
-        return src, (seen / 10).expand(1, 1, *src.shape[2:]), seen, seen, seen, seen
+        self.sizes.append((base.shape[2], base.shape[3]))
+        residual_alpha = torch.zeros(1, 4, *base.shape[2:])
+        residual_alpha[:, 3] = seen / 10
+        return residual_alpha, base, (seen,) * 4
+
+
+class Unrefined(FastGuidedFilter):
+    """Enlarges what it is given."""
+
+    def coefficients(self, base: Tensor, residual_alpha: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros_like(residual_alpha), residual_alpha
 
 
 def picture(height: int = 8, width: int = 12, dtype: type = np.uint8) -> np.ndarray:
@@ -127,8 +142,44 @@ def test_foreground_keeps_every_level_of_the_frame(matting: RVMMatting, dtype: t
     np.testing.assert_array_equal(matte.foreground, rgb)
 
 
+@pytest.mark.parametrize("refiner", ["fast_guided_filter", "deep_guided_filter"])
+@pytest.mark.parametrize(("size", "ratio"), [((75, 98), 0.5), ((64, 96), 0.25), ((33, 47), 1.0)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_mattes_are_those_of_the_whole_network(refiner: str, size: tuple[int, int], ratio: float, dtype: type):
+    torch.manual_seed(0)
+    network = MattingNetwork("mobilenetv3", refiner)
+    with torch.no_grad():  # random weights give values that are nearly flat: spread them over all of 0..1
+        network.project_mat.conv.weight.mul_(20)
+        assert network.project_mat.conv.bias is not None
+        network.project_mat.conv.bias.add_(torch.tensor([0, 0, 0, 0.5]))
+    matting, memory = RVMMatting(network, ratio, CPU, settling=0), ()
+    top = np.iinfo(dtype).max
+    for index in range(3):
+        rgb = cv2.GaussianBlur(picture(*size, dtype), (0, 0), 3)
+        source = torch.from_numpy(rgb.astype(np.float32)).permute(2, 0, 1)[None] / top
+        with torch.no_grad():
+            fgr, pha, *memory = network(source, *memory, downsample_ratio=ratio)
+        matte = matting.matte(frame(index, rgb=rgb))
+        wanted = (pha[0, 0] * 255).numpy()
+        assert np.abs(matte.alpha - wanted).max() < 0.51
+        assert matte.foreground is not None
+        mixed = (wanted > 0.6) & (wanted < 254.4)
+        assert 0.02 < mixed.mean() < 1
+        colors = (fgr[0].permute(1, 2, 0) * top).numpy()
+        assert np.abs(matte.foreground - colors)[mixed].max() < max(0.51, top / 1e4)
+        np.testing.assert_array_equal(
+            matte.foreground[(wanted < 0.4) | (wanted > 254.6)], rgb[(wanted < 0.4) | (wanted > 254.6)]
+        )
+
+
+def test_mattes_stay_while_later_stages_are_at_them(matting: RVMMatting):
+    mattes = [matting.matte(frame(index)) for index in range(MATTES)]
+    assert [round(matte.alpha[0, 0] / 25.5) for matte in mattes] == [1, 2, 3, 4]
+    assert matting.matte(frame(MATTES)).alpha is mattes[0].alpha
+
+
 def test_alpha_is_rounded(matting: RVMMatting):
-    assert [matting.matte(frame(index)).alpha[0, 0] for index in range(3)] == [26, 51, 76]  # 25.5, 51, 76.5
+    assert [matting.matte(frame(index)).alpha[0, 0] for index in range(3)] == [26, 51, 77]  # 25.5, 51, 76.5
 
 
 def test_mirrored_and_read_only_frames_are_taken(matting: RVMMatting, recwarn: pytest.WarningsRecorder):
@@ -163,19 +214,19 @@ def test_lasting_nan_without_a_matte_of_this_size_gives_an_empty_one():
 
 
 @pytest.mark.parametrize(
-    ("size", "ratio"),
-    [((1080, 1920), 512 / 1920), ((1920, 1080), 512 / 1920), ((512, 300), 1.0), ((90, 160), 1.0)],
+    ("size", "seen"),
+    [((1080, 1920), (288, 512)), ((1920, 1080), (512, 288)), ((512, 300), (512, 300)), ((90, 160), (90, 160))],
 )
-def test_automatic_ratio_takes_the_longest_side_to_512_and_never_enlarges(size: tuple[int, int], ratio: float):
+def test_automatic_ratio_takes_the_longest_side_to_512_and_never_enlarges(size: tuple[int, int], seen: tuple[int, int]):
     network = CountingNetwork()
     RVMMatting(network, None, CPU, settling=0).matte(frame(0, rgb=np.zeros((*size, 3), np.uint8)))
-    assert network.ratios == [ratio]
+    assert network.sizes == [seen]
 
 
 def test_given_ratio_is_used():
     network = CountingNetwork()
     RVMMatting(network, 0.25, CPU, settling=0).matte(frame(0))
-    assert network.ratios == [0.25]
+    assert network.sizes == [(2, 3)]
 
 
 @pytest.mark.parametrize("ratio", [0.0, -1.0, 1.5, float("nan")])

@@ -10,6 +10,7 @@ from rvm import MattingNetwork
 from video_harmonizer.engine import Engine, Prepared, fingerprint
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.matting.kernels import apply_coefficients, shrink
 from video_harmonizer.weights.load import load_into
 
 logger = logging.getLogger(__name__)
@@ -23,30 +24,29 @@ MAX_GAP_SECONDS = 1.0
 SETTLING_PASSES = 6
 
 AUTO_LONGEST_SIDE = 512  # low-res pixels; what the network was trained for
+MATTES = 4  # that exist at a time: later stages may still be at earlier frames
 
 
-class FrameStep(nn.Module):
-    """One frame through the network, from a frame's levels to a matte's: what an engine runs.
+class LowResolutionStep(nn.Module):
+    """All of the network that is worth an engine: one small frame in, the guided filter's coefficients out.
 
-    (1, H, W, 3) uint8, or int32 with 16-bit levels -> alpha (1, H, W) uint8, foreground (1, H, W, 3) of the input's
-    type, a sum that is finite if all is, and the memory.
+    (1, 3, h, w) float 0..1 and the memory -> slopes and offsets of residual R, G, B and alpha, (4, h, w) each; a sum
+    that is finite if all is; the memory.
     """
 
-    def __init__(self, network: MattingNetwork, ratio: float, top: int) -> None:
+    def __init__(self, network: MattingNetwork, refined: bool) -> None:
         super().__init__()
         self.network = network
-        self.ratio = ratio
-        self.top = top  # the level of white
+        self.refined = refined  # at full size there is nothing to refine: offsets are the answer
 
-    def forward(self, rgb: Tensor, r1: Tensor, r2: Tensor, r3: Tensor, r4: Tensor) -> tuple[Tensor, ...]:
-        src = rgb.permute(0, 3, 1, 2).float() / self.top
-        fgr, pha, *memory = self.network(src, r1, r2, r3, r4, downsample_ratio=self.ratio)
-        alpha = (pha[:, 0] * 255).round().to(torch.uint8)
-        foreground = (fgr.permute(0, 2, 3, 1) * self.top).round().to(rgb.dtype)
-        # NaN survives a sum, which is cheaper than asking every value; it may not survive the clamp to 0..1, so the
-        # memory is asked too
-        total = fgr.sum() + pha.sum() + sum(state.sum() for state in memory)
-        return alpha, foreground, total, *memory
+    def forward(self, base: Tensor, r1: Tensor, r2: Tensor, r3: Tensor, r4: Tensor) -> tuple[Tensor, ...]:
+        residual_alpha, hidden, memory = self.network.low_resolution_pass(base, (r1, r2, r3, r4))
+        a, b = torch.zeros_like(residual_alpha), residual_alpha
+        if self.refined:
+            a, b = self.network.refiner.coefficients(base, residual_alpha, hidden)
+        # an engine's ReLU may turn NaN into 0, so the memory is asked too
+        total = a.sum() + b.sum() + sum(state.sum() for state in memory)
+        return a[0], b[0], total, *memory
 
 
 class RVMMatting:
@@ -83,7 +83,9 @@ class RVMMatting:
         self._downsample_ratio = downsample_ratio
         self._engine = engine
         self._step: Prepared | None = None
-        self._step_is_for: tuple[tuple[int, int], np.dtype] | None = None
+        self._step_is_for: tuple[tuple[int, int], bool] | None = None
+        self._base = np.empty((1, 3, 0, 0), np.float32)
+        self._buffers: list[tuple[np.ndarray, np.ndarray]] = []
         self._settling = settling
         self._warned = False
         self.reset()
@@ -95,47 +97,68 @@ class RVMMatting:
         self._last_good: Matte | None = None
 
     def matte(self, frame: Frame) -> Matte:
-        """Alpha (H, W) uint8; foreground (H, W, 3) in the frame's dtype, meaningful where 0 < alpha < 255."""
-        if not self._continues(frame):
-            # after frames that a live source dropped, it is we who were slow: settling would make us slower still
-            late = self._last_frame is not None and frame.index > self._last_frame[1] + 1
+        """Alpha (H, W) uint8; foreground (H, W, 3) of the frame's dtype: they stay for the next `MATTES - 1` calls."""
+        fresh = not self._continues(frame)
+        # after frames that a live source dropped, it is we who were slow: settling would make us slower still
+        late = self._last_frame is not None and frame.index > self._last_frame[1] + 1
+        if fresh:
             self.reset()
+            self._prepare_for(frame)
             self._memory = self._initial_memory(frame)
-            for _ in range(0 if late else self._settling):
-                self._infer(frame)
+        rgb = np.ascontiguousarray(frame.rgb)
+        shrink(rgb, self._ratio_for(frame.size), self._base[0])
+        for _ in range(self._settling if fresh and not late else 0):
+            self._infer(frame)
         self._last_frame = frame.size, frame.index, frame.seconds
 
-        matte = self._infer(frame) or self._infer(frame)  # the second time without memory
-        if matte is None:
+        coefficients = self._infer(frame) or self._infer(frame)  # the second time without memory
+        if coefficients is None:
             self._warn_once(frame)
             return self._last_good or Matte(np.zeros(frame.size, np.uint8))
-        self._last_good = matte
-        return matte
+        alpha, foreground = self._next_buffers(frame)
+        apply_coefficients(rgb, *coefficients, alpha, foreground)
+        self._last_good = Matte(alpha, foreground)
+        return self._last_good
 
-    def _infer(self, frame: Frame) -> Matte | None:
-        """One step of the network; None, and no memory any more, if its result is not finite."""
-        # 16-bit levels travel as int32, which engines know; arrays that torch can't take as they are, are copied
-        levels = frame.rgb if frame.rgb.dtype == np.uint8 else frame.rgb.astype(np.int32)
-        rgb = torch.from_numpy(np.require(levels, requirements=["C", "W"]))[None].to(self._engine.device)
-        alpha, foreground, total, *memory = self._step_for(frame, rgb)(rgb, *self._memory)
+    def _infer(self, frame: Frame) -> tuple[np.ndarray, np.ndarray] | None:
+        """One step of the network on `_base`; None, and no memory any more, if its result is not finite."""
+        assert self._step is not None
+        base = torch.from_numpy(self._base).to(self._engine.device)
+        a, b, total, *memory = self._step(base, *self._memory)
         if not torch.isfinite(total):
             self._memory = self._initial_memory(frame)
             return None
         self._memory = tuple(memory)
-        return Matte(alpha[0].cpu().numpy(), foreground[0].cpu().numpy().astype(frame.rgb.dtype, copy=False))
+        return a.cpu().numpy(), b.cpu().numpy()
 
-    def _step_for(self, frame: Frame, rgb: Tensor) -> Prepared:
-        """The network, ready for frames of this size and dtype."""
-        if self._step is None or self._step_is_for != (frame.size, frame.rgb.dtype):
-            ratio, top = self._ratio_for(frame.size), int(np.iinfo(frame.rgb.dtype).max)
-            step = FrameStep(self._network, ratio, top)
-            self._step = self._engine.prepare(step, (rgb, *self._memory), f"{fingerprint(step)} {ratio} {top}")
-            self._step_is_for = frame.size, frame.rgb.dtype
-        return self._step
+    def _prepare_for(self, frame: Frame) -> None:
+        """Make the network ready for frames of this size."""
+        small = self._small(frame.size)
+        refined = small != frame.size
+        if self._step_is_for != (small, refined):
+            self._base = np.empty((1, 3, *small), np.float32)
+            step = LowResolutionStep(self._network, refined)
+            example = (torch.from_numpy(self._base).to(self._engine.device), *self._initial_memory(frame))
+            self._step = self._engine.prepare(step, example, f"{fingerprint(step)} {refined}")
+            self._step_is_for = small, refined
+
+    def _next_buffers(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+        """(alpha, foreground) to write into, in turn."""
+        like = self._buffers[0][1] if self._buffers else np.empty(0)
+        if like.shape != frame.rgb.shape or like.dtype != frame.rgb.dtype:
+            self._buffers = [
+                (np.empty(frame.size, np.uint8), np.empty(frame.rgb.shape, frame.rgb.dtype)) for _ in range(MATTES)
+            ]
+        self._buffers.append(self._buffers.pop(0))
+        return self._buffers[-1]
 
     def _initial_memory(self, frame: Frame) -> tuple[Tensor, ...]:
-        ratio = self._ratio_for(frame.size)
-        return self._network.initial_states(1, *(int(side * ratio) for side in frame.size))
+        return self._network.initial_states(1, *self._small(frame.size))
+
+    def _small(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) at which the network looks at a frame of that size."""
+        ratio = self._ratio_for(size)
+        return int(size[0] * ratio), int(size[1] * ratio)
 
     def _continues(self, frame: Frame) -> bool:
         if self._last_frame is None:

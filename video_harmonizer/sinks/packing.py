@@ -1,7 +1,6 @@
 """From RGB pictures to the frames that a video encoder takes."""
 
 import av
-import cv2
 import numpy as np
 from av.filter import Graph
 
@@ -67,10 +66,10 @@ class FramePacker:
 
 
 def _planar(codes: np.ndarray) -> av.VideoFrame:
-    """(H, W, 3) Y'CbCr as a 4:4:4 frame of 8 or 16 bits."""
-    height, width = codes.shape[:2]
+    """(3, H, W) Y'CbCr as a 4:4:4 frame of 8 or 16 bits."""
+    height, width = codes.shape[1:]
     frame = av.VideoFrame(width, height, "yuv444p" if codes.dtype == np.uint8 else "yuv444p16le")
-    for plane, channel in zip(frame.planes, cv2.split(codes), strict=True):
+    for plane, channel in zip(frame.planes, codes, strict=True):
         rows = np.frombuffer(plane, codes.dtype).reshape(height, plane.line_size // codes.itemsize)  # type: ignore[call-overload]
         rows[:, :width] = channel
     return frame

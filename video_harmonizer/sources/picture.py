@@ -63,12 +63,7 @@ class PictureReader:
             rgb = self._plane(frame.planes[0], channels=3)
         else:
             planes = [self._plane(plane) for plane in frame.planes]
-            rgb = yuv.to_rgb(
-                planes[0] if self._gray else cv2.merge(planes),
-                self.color.matrix,
-                self._full_range,
-                self._code_bits,
-            )
+            rgb = yuv.to_rgb(planes, self.color.matrix, self._full_range, self._code_bits)
         return self._upright(rgb)
 
     def _common_format(self) -> str:

@@ -1,0 +1,73 @@
+"""Makes things in a thread before they are asked for, so that making and using them run at the same time."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """Iterates over ``items`` in a thread, up to ``depth`` items ahead of who iterates over this.
+
+    Order is kept; an error is raised in the iterating thread after the items before it. To end early, call `stop`,
+    then free what the items may be waiting for, then `join`.
+
+    Args:
+        items: iterated once, in the thread.
+        name: of the thread.
+        depth: how many items to hold ready; one more may be in the making.
+    """
+
+    def __init__(self, items: Iterable[T], name: str, depth: int) -> None:
+        self._items = items
+        self._depth = depth
+        self._ready: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._ended = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._make, name=name, daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[T]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ready or self._ended or self._stopping)
+                if self._stopping:
+                    return
+                if not self._ready:
+                    break
+                item = self._ready.popleft()
+                self._changed.notify_all()
+            yield item
+        if self._error:
+            raise self._error
+
+    def stop(self) -> None:
+        """Make no more items and give none away."""
+        with self._changed:
+            self._stopping = True
+            self._ready.clear()
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Wait for the thread to end."""
+        self._thread.join()
+
+    def _make(self) -> None:
+        try:
+            for item in self._items:
+                with self._changed:
+                    self._changed.wait_for(lambda: len(self._ready) < self._depth or self._stopping)
+                    if self._stopping:
+                        return
+                    self._ready.append(item)
+                    self._changed.notify_all()
+        except BaseException as error:
+            self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()

@@ -1,0 +1,96 @@
+"""The matting network's way to low resolution and back, on the processor, compiled by Numba."""
+
+import numba
+import numpy as np
+
+
+@numba.njit(cache=True, nogil=True)
+def shrink(rgb: np.ndarray, scale: float, out: np.ndarray) -> None:
+    """Sample a frame bilinearly, as `rvm.network.downsample` does, straight into the network's layout.
+
+    Args:
+        rgb: (H, W, 3) uint8 or uint16.
+        scale: output pixels per input pixel.
+        out: (3, h, w) float32, becomes 0..1.
+    """
+    height, width = rgb.shape[:2]
+    full = np.float32(1 / (255 if rgb.itemsize == 1 else 65535))
+    step = 1 / scale
+    for y in range(out.shape[1]):
+        place = max((y + 0.5) * step - 0.5, 0.0)
+        y0 = min(int(place), height - 1)
+        y1 = min(y0 + 1, height - 1)
+        wy = np.float32(place - y0)
+        for x in range(out.shape[2]):
+            place = max((x + 0.5) * step - 0.5, 0.0)
+            x0 = min(int(place), width - 1)
+            x1 = min(x0 + 1, width - 1)
+            wx = np.float32(place - x0)
+            for c in range(3):
+                above = np.float32(rgb[y0, x0, c]) + (np.float32(rgb[y0, x1, c]) - np.float32(rgb[y0, x0, c])) * wx
+                below = np.float32(rgb[y1, x0, c]) + (np.float32(rgb[y1, x1, c]) - np.float32(rgb[y1, x0, c])) * wx
+                out[c, y, x] = (above + (below - above) * wy) * full
+
+
+@numba.njit(cache=True, nogil=True)
+def apply_coefficients(
+    rgb: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: np.ndarray, foreground: np.ndarray
+) -> None:
+    """Meet a frame with its guided filter's coefficients: `rvm.refiner.apply_coefficients` and what follows it.
+
+    Alpha is a blend of four neighbours' lines over brightness. Where all of these lie at or beyond 0, or 1, over their
+    whole length, so does alpha, whatever the pixels are: most of a frame is settled so, four pixels or more at a time.
+    The residual counts where a pixel is part person and part background; elsewhere the person's colour is the frame's.
+
+    Args:
+        rgb: (H, W, 3) uint8 or uint16, the frame.
+        a, b: (4, h, w) float32, slope and offset of residual R, G, B and of alpha.
+        alpha: (H, W) uint8, written.
+        foreground: (H, W, 3) of the frame's type, written.
+    """
+    height, width = alpha.shape
+    h, w = a.shape[1:]
+    top = np.float32(255 if rgb.itemsize == 1 else 65535)
+    third = np.float32(1 / 3) / top
+    zero, half, one, white = np.float32(0), np.float32(0.5), np.float32(1), np.float32(255)
+    empty, full = half / white, one - half / white  # what rounds to 0 and to 255
+    slope, offset = np.empty(w, np.float32), np.empty(w, np.float32)
+    low, high = np.empty(w, np.float32), np.empty(w, np.float32)
+    # where the pixels end that lie between a column of coefficients and the next, or beyond the last one
+    ends = np.minimum(np.ceil((np.arange(w) + 1.5) * (width / w) - 0.5), width).astype(np.int64)
+    ends[w - 1] = width
+    for y in range(height):
+        place = max((y + 0.5) * (h / height) - 0.5, 0.0)
+        y0 = int(place)
+        y1 = min(y0 + 1, h - 1)
+        wy = np.float32(place - y0)
+        for x in range(w):
+            slope[x] = a[3, y0, x] + (a[3, y1, x] - a[3, y0, x]) * wy
+            offset[x] = b[3, y0, x] + (b[3, y1, x] - b[3, y0, x]) * wy
+            low[x] = offset[x] + min(slope[x], zero)
+            high[x] = offset[x] + max(slope[x], zero)
+        foreground[y] = rgb[y]
+        begin = 0
+        for x0 in range(w):
+            x1, end = min(x0 + 1, w - 1), ends[x0]
+            if max(high[x0], high[x1]) < empty:
+                alpha[y, begin:end] = 0
+            elif min(low[x0], low[x1]) > full:
+                alpha[y, begin:end] = 255
+            else:
+                for x in range(begin, end):
+                    wx = np.float32(max((x + 0.5) * (w / width) - 0.5 - x0, 0.0))
+                    mean = (np.float32(rgb[y, x, 0]) + np.float32(rgb[y, x, 1]) + np.float32(rgb[y, x, 2])) * third
+                    line = slope[x0] + (slope[x1] - slope[x0]) * wx
+                    value = line * mean + offset[x0] + (offset[x1] - offset[x0]) * wx
+                    alpha[y, x] = np.uint8(min(max(value, zero), one) * white + half)
+                    if empty < value < full:
+                        w00, w01 = (one - wy) * (one - wx), (one - wy) * wx
+                        w10, w11 = wy * (one - wx), wy * wx
+                        for c in range(3):
+                            level = np.float32(rgb[y, x, c])
+                            s = a[c, y0, x0] * w00 + a[c, y0, x1] * w01 + a[c, y1, x0] * w10 + a[c, y1, x1] * w11
+                            o = b[c, y0, x0] * w00 + b[c, y0, x1] * w01 + b[c, y1, x0] * w10 + b[c, y1, x1] * w11
+                            mended = level + s * level + o * top
+                            foreground[y, x, c] = min(max(mended, zero), top) + half
+            begin = end
