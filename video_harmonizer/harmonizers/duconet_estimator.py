@@ -1,0 +1,103 @@
+"""DucoNet in the pipeline: it harmonizes the thumbnail, and curves carry that over to full resolution."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from video_harmonizer.engine import Engine, fingerprint
+from video_harmonizer.frame import ToneCurves
+from video_harmonizer.harmonizers.duconet import MULTIPLE, DucoNet
+from video_harmonizer.harmonizers.fit import fit_curves
+from video_harmonizer.harmonizers.lab import opencv_lab
+from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, Thumbnails
+from video_harmonizer.weights.load import load_into, read_state
+
+log = logging.getLogger(__name__)
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+class HarmonizeStep(nn.Module):
+    """A composite as it is, (1, S, S, 3) and (1, S, S) uint8, harmonized, (1, S, S, 3) 0..1: what an engine runs."""
+
+    def __init__(self, network: DucoNet) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION)[:, None, None], persistent=False)
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def forward(self, picture: Tensor, mask: Tensor) -> tuple[Tensor]:
+        image = picture.movedim(-1, 1).float() / 255
+        normalized = (image - self.mean) / self.deviation
+        answer = self.network(normalized, mask[:, None].float() / 255, opencv_lab(image))
+        return ((answer * self.deviation + self.mean).clamp(0, 1).movedim(1, -1),)
+
+
+class DucoNetEstimator:
+    """The curves that come closest to what DucoNet makes of a thumbnail.
+
+    Args:
+        side: of the thumbnails in pixels, the resolution that the checkpoint was trained at: 256 or 1024.
+
+    Raises:
+        ValueError: the side is not a multiple of `duconet.MULTIPLE`.
+    """
+
+    name = "duconet"
+
+    def __init__(self, network: DucoNet, engine: Engine, side: int = SIZE) -> None:
+        if side < MULTIPLE or side % MULTIPLE:
+            raise ValueError(f"got a side of {side} pixels; want a multiple of {MULTIPLE}")
+        self.side = side
+        self._engine = engine
+        step = HarmonizeStep(network)
+        blank = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=engine.device)
+        self._run = engine.prepare(step, (blank, blank[..., 0]), fingerprint(step))
+        self._warned = False
+
+    def harmonize(self, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """The network's own answer: (side, side, 3) and (side, side) uint8 -> (side, side, 3) float32 0..1.
+
+        All of it is the network's, also outside the mask, where it was taught to leave colours as they are.
+        """
+        if picture.shape != (self.side, self.side, 3):
+            raise ValueError(f"got a thumbnail of shape {picture.shape}; want {(self.side, self.side, 3)}")
+        inputs = (torch.from_numpy(array)[None].to(self._engine.device) for array in (picture, mask))
+        (answer,) = self._run(*inputs)
+        return answer[0].cpu().numpy()
+
+    def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
+        """Curves of ``samples`` levels.
+
+        Returns:
+            None where there is nobody or no background left to match, and where the answer is not finite.
+        """
+        if thumbnails is None:
+            return None
+        inside = thumbnails.background_mask > 127
+        if min(inside.sum(), (~inside).sum()) < MIN_PIXELS:
+            return None
+        after = self.harmonize(thumbnails.background, thumbnails.background_mask)[inside]
+        if not np.isfinite(after).all():
+            if not self._warned:
+                log.warning("%s: got colours that are not finite; frames keep the last good curves", self.name)
+                self._warned = True
+            return None
+        return fit_curves(thumbnails.background[inside], after, samples)
+
+
+def load_duconet(path: Path, engine: Engine, side: int = SIZE) -> DucoNetEstimator:
+    """An estimator with the weights of that file: the authors' checkpoint for that side, or one trained here.
+
+    Raises:
+        InputError: the file is not a checkpoint of this network.
+    """
+    network = DucoNet()
+    load_into(network, read_state(path), str(path))
+    return DucoNetEstimator(network, engine, side)
