@@ -11,7 +11,6 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from itertools import islice
 from typing import cast
 
 import torch
@@ -27,9 +26,7 @@ from video_harmonizer.training.journal import Journal
 from video_harmonizer.training.runs import export, restore, save
 from video_harmonizer.training.settings import Training, read_settings
 from video_harmonizer.training.supply import make_datasets, supply
-from video_harmonizer.training.task import Network, make_network, measure_inputs, network_inputs, render_loss, validate
-
-MEASURED_BATCHES = 20  # that show a new network the size of its inputs
+from video_harmonizer.training.task import Network, make_network, network_inputs, render_loss, validate
 
 
 def train(settings: Training) -> None:
@@ -44,7 +41,6 @@ def train(settings: Training) -> None:
     validation = DataLoader(unseen, batch_size=20)
 
     network, discriminator = make_network(settings), PatchDiscriminator()
-    measure_inputs(network, islice(supply(learning, settings, start=0), MEASURED_BATCHES))
     averaged = AveragedModel(network, device, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
     mean_network = cast(Network, averaged.module)
     learner, optimizer = fabric.setup(network, make_optimizer(network, settings))

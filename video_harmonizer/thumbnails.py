@@ -43,12 +43,11 @@ def make_thumbnails(rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: i
     left, right = box[2] * width // size, -(-box[3] * width // size)
     crop = np.s_[top:bottom, left:right]
     crop_mask = shrink(matte.alpha[crop], size)
-    return Thumbnails(
-        foreground=paste(shrink(person[crop], size), crop_mask, shrink(backdrop[crop], size)),
-        foreground_mask=crop_mask,
-        background=paste(shrink(person, size), mask, shrink(backdrop, size)),
-        background_mask=mask,
-    )
+    foreground, background = shrink(person[crop], size), shrink(person, size)
+    if backdrop is not person:  # which a ready composite is
+        foreground = paste(foreground, crop_mask, shrink(backdrop[crop], size))
+        background = paste(background, mask, shrink(backdrop, size))
+    return Thumbnails(foreground, crop_mask, background, mask)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:

@@ -10,6 +10,7 @@ import pytest
 from torch import Tensor
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.training import composites
 from video_harmonizer.training.composites import CompositeDataset
 from video_harmonizer.training.photographs import Photographs, read_luts
 
@@ -65,7 +66,7 @@ def test_composite_is_its_target_but_for_the_foreground(data: Path):
         difference = np.abs(sample["background"].astype(int) - sample["target"])
         outside, inside = sample["target_mask"] == 0, sample["target_mask"] == 255
         assert difference[outside].mean() < 9  # of noise and compression, which some composites have
-        clean += difference[outside].max() == 0
+        clean += difference[outside].max() <= 1  # a level of dither
         foreign += difference[inside].mean() > difference[outside].mean() + 2
     assert clean >= 24  # 56 % are without noise and compression
     assert foreign >= 36  # most: few are harmonious, and some looks are gentle
@@ -76,16 +77,29 @@ def test_untouched_samples_are_harmonious_already(data: Path):
     share = {}
     for untouched in (0.0, 1.0):
         samples = [CompositeDataset(photographs, luts, SIDE, 0, untouched)[index] for index in range(40)]
-        share[untouched] = sum(sample["background"].equal(sample["target"]) for sample in samples) / 40
+        changes = [(sample["background"].float() - sample["target"]).abs().max() for sample in samples]
+        share[untouched] = sum(change <= 1 for change in changes) / 40  # a level of dither
     assert share[0.0] == 0
     assert share[1.0] > 0.3  # 50 %: the others have noise, compression or light from one side
+
+
+def test_a_clean_cut_paints_both_sides_of_the_rim_with_what_lies_farther_off_on_its_own_side():
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[16:48, 16:48] = 255
+    scene = np.full((SIDE, SIDE, 3), 0.2, np.float32)
+    scene[mask > 0] = 0.8
+    scene[14:50, 14:50][mask[14:50, 14:50] == 0] = 0.8  # the mask is too narrow: a strip of the person is outside
+    scene[16:18, 16:48] = 0.2  # and too wide: a strip of the wall is inside
+    painted = composites._cut_out_cleanly(scene, mask)
+    np.testing.assert_allclose(painted[mask > 0], 0.8, atol=1e-5)
+    np.testing.assert_allclose(painted[mask == 0], 0.2, atol=1e-5)
 
 
 def test_thumbnails_mask_is_mostly_that_of_the_target(data: Path):
     supply = dataset(data)
     samples = [supply[index] for index in range(40)]
     same = sum(sample["background_mask"].equal(sample["target_mask"]) for sample in samples)
-    assert 15 <= same <= 35  # 60 %; the others are as imperfect as a matting network's
+    assert 24 <= same <= 39  # 80 %; the others are as imperfect as a matting network's
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.7])

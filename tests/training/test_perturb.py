@@ -77,7 +77,7 @@ def test_clipped_pixels_get_the_mean_of_the_quantiles_they_stand_for(
         np.sort(theirs, 0)[: int(0.4 * len(theirs))] if clipped == 0 else np.sort(theirs, 0)[int(0.6 * len(theirs)) :]
     )
     moved = perturb.match_histograms(ours, theirs, random)
-    np.testing.assert_allclose(moved[:2000].mean(0), part.mean(0), atol=0.01)
+    np.testing.assert_allclose(moved[:2000].mean(0), part.mean(0), atol=0.02)
 
 
 def test_transfer_distribution_moves_quantiles_along_any_axis(

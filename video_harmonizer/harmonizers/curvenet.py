@@ -1,12 +1,12 @@
-"""CurveNet: this project's own estimator of tone curves, in S2CRNet's place and at less than its cost.
+"""CurveNet: this project's own estimator of tone curves, in S2CRNet's place.
 
 What it does otherwise than S2CRNet (`s2crnet`, Liang et al., ECCV 2022):
 
-- features are averaged over the foreground and over its surroundings, in the crop and in the whole picture, not over
-  pictures with black holes: a small foreground counts as much as a large one;
+- it looks across the matte's rim, where one surface often shows in its own and in foreign colours (`rim`);
 - histograms and moments of both regions' colours stand beside the features;
-- a curve is the identity plus eight hats, whose ends are free: a white shirt can be dimmed at night;
-- it looks at 128x128 pixels.
+- everything is decided together, by a small perceptron, not by a sum of what foreground and background say;
+- a curve's ends are free: a white shirt can be dimmed at night;
+- its convolutions look at 96x96 pixels.
 """
 
 import torch
@@ -15,45 +15,27 @@ from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
 from video_harmonizer.harmonizers.curves import interpolate
+from video_harmonizer.harmonizers.rim import SIDE, Rim
 
-SIDE = 128  # pixels of the pictures that it looks at
 FEATURES = 512
+GLANCE = 96  # side of the pictures that the convolutions look at
 BINS = 16  # of a colour histogram
 STATISTICS = 2 * 3 * (BINS + 2) + 9
-HATS = 8  # that bend a curve
-REACH = 0.3  # of a hat for an answer of 1
-
-
-class Standardize(nn.Module):
-    """Brings every input to mean 0 and deviation 1, as measured once on training data and kept with the weights."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("deviation", torch.ones(width))
-        self.mean: Tensor
-        self.deviation: Tensor
-
-    def measure(self, examples: Tensor) -> None:
-        """Take mean and deviation from (N, width) inputs; what hardly varies is not blown up."""
-        self.mean.copy_(examples.mean(0))
-        self.deviation.copy_(examples.std(0) + 0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.deviation
+PIECES = 32  # of a curve
+ENDS = 0.2  # by how much an answer of 1 moves a curve's end
 
 
 class CurveNet(nn.Module):
-    """Thumbnails and masks -> tone curves, (B, 3, `HATS`) values at equal steps, for `curves.interpolate`."""
+    """Thumbnails and masks -> tone curves, (B, 3, PIECES + 1) values at equal steps, for `curves.interpolate`."""
 
-    def __init__(self, width: int = 256) -> None:
+    def __init__(self, width: int = 384) -> None:
         super().__init__()
         self.encoder = squeezenet1_1(weights=None).features[:12]
-        inputs = STATISTICS + 4 * FEATURES
-        self.standardize = Standardize(inputs)
-        last = nn.Linear(width, 3 * HATS)
+        self.rim = Rim()
+        last = nn.Linear(width, 3 * (PIECES + 2))
         nn.init.zeros_(last.bias)
         last.weight.data.mul_(0.1)  # training starts near the identity
+        inputs = Rim.outputs + STATISTICS + 2 * FEATURES
         self.head = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last)
 
     def forward(
@@ -68,24 +50,20 @@ class CurveNet(nn.Module):
             background_mask: (B, 1, h, w), 1 = foreground.
 
         Returns:
-            (B, 3, HATS): what becomes of inputs at equal steps of 0..1. May leave 0..1, and fall, a little.
+            (B, 3, PIECES + 1): what becomes of inputs at equal steps of 0..1; rises, and may leave 0..1 a little.
         """
-        evidence = self.evidence(foreground, foreground_mask, background, background_mask)
-        bends = self.head(self.standardize(evidence)).unflatten(1, (3, HATS))
-        return torch.linspace(0, 1, HATS, device=bends.device) + REACH * bends.float()
-
-    def evidence(
-        self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
-    ) -> Tensor:
-        """What the head decides by: statistics of the colours and averaged features, (B, STATISTICS + 4 * FEATURES)."""
-        crop, crop_mask = shrink(foreground), shrink(foreground_mask)
-        whole, whole_mask = shrink(background), shrink(background_mask)
-        of_crop, of_whole = self.encoder(torch.cat([crop, whole])).float().chunk(2)  # (B, 512, y, x)
-        evidence = [color_statistics(crop, crop_mask, whole, 1 - whole_mask)]
-        for features, mask in ((of_crop, crop_mask), (of_whole, whole_mask)):
-            inside = F.adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3]))
-            evidence += [masked_mean(features, inside), masked_mean(features, 1 - inside)]
-        return torch.cat(evidence, 1)
+        with torch.autocast(foreground.device.type, enabled=False):  # averages and histograms need every digit
+            crop, inside = shrink(foreground.float(), SIDE), shrink(foreground_mask.float(), SIDE)
+            whole, outside = shrink(background.float(), SIDE), 1 - shrink(background_mask.float(), SIDE)
+            known = [self.rim(crop, inside), color_statistics(crop, inside, whole, outside)]
+            glance = shrink(torch.cat([crop * inside, whole * outside]), GLANCE)
+        # mean over the whole picture, not the region: how large the region is counts, too
+        of_crop, of_whole = self.encoder(glance).float().mean((2, 3)).chunk(2)
+        answer = self.head(torch.cat([*known, of_crop, of_whole], 1)).float().unflatten(1, (3, PIECES + 2))
+        low, high = ENDS * answer[..., :1], 1 + ENDS * answer[..., 1:2]
+        rises = torch.cumsum(F.softplus(2 * answer[..., 2:]), -1)
+        knots = F.pad(rises / rises[..., -1:], (1, 0))
+        return low + (high - low) * knots
 
     @staticmethod
     def draw(image: Tensor, parameters: Tensor) -> list[Tensor]:
@@ -93,14 +71,9 @@ class CurveNet(nn.Module):
         return [interpolate(image, parameters)]
 
 
-def shrink(picture: Tensor) -> Tensor:
-    """(B, C, h, w) -> (B, C, SIDE, SIDE), averaged."""
-    return picture if picture.shape[2:] == (SIDE, SIDE) else F.adaptive_avg_pool2d(picture, (SIDE, SIDE))
-
-
-def masked_mean(features: Tensor, mask: Tensor) -> Tensor:
-    """(B, C, y, x) averaged where (B, 1, y, x) weighs it: (B, C)."""
-    return (features * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-4)
+def shrink(picture: Tensor, side: int) -> Tensor:
+    """(B, C, h, w) -> (B, C, side, side), averaged."""
+    return picture if picture.shape[2:] == (side, side) else F.adaptive_avg_pool2d(picture, (side, side))
 
 
 def color_statistics(foreground: Tensor, inside: Tensor, background: Tensor, outside: Tensor) -> Tensor:

@@ -11,12 +11,16 @@ from torch.utils.data import Dataset
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
 from video_harmonizer.harmonizers.s2crnet import CLASSES
-from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
+from video_harmonizer.thumbnails import Thumbnails, make_thumbnails, shrink
 from video_harmonizer.training import perturb
 from video_harmonizer.training.photographs import Photographs, Row, fit
-from video_harmonizer.training.regions import propose_region
+from video_harmonizer.training.regions import Pieces
 
-UNTOUCHED = 0.1  # of the training samples are harmonious already: there is nothing to do
+WORK = 192  # pixels: side of the pictures that are composed; thumbnails of them are smaller or as large
+UNTOUCHED = 0.15  # of the training samples are harmonious already: there is nothing to do
+NATURAL = 0.55  # of the scenes are as photographed, as iHarmony4's are; the others are developed anew
+CLEAN_CUT = 0.2  # of the foregrounds have a rim that tells nothing, as a matting network's have
+TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
 MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
@@ -38,6 +42,7 @@ class CompositeDataset(Dataset):
         self.size = size
         self.seed = seed
         self.untouched = untouched
+        self._pieces: dict[str, Pieces] = {}  # of the photographs whose regions were asked for
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         random = np.random.default_rng([self.seed, index])
@@ -55,12 +60,12 @@ class CompositeDataset(Dataset):
         if pair is None:
             return None
         composite, target = pair
-        given = mask if random.random() < 0.6 else _imperfect(mask, random)
+        given = mask if random.random() < 0.8 else _imperfect(mask, random)
         thumbnails = make_thumbnails(composite, Matte(given), composite, self.size)
         if thumbnails is None:
             return None
         arrays = {field.name: getattr(thumbnails, field.name) for field in fields(Thumbnails)}
-        arrays |= {"target": target, "target_mask": mask}
+        arrays |= {"target": shrink(target, self.size), "target_mask": shrink(mask, self.size)}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
         return tensors | {"label": torch.tensor(CLASSES.index("person" if person else "other"))}
 
@@ -75,7 +80,7 @@ class CompositeDataset(Dataset):
         if choice < 0.25 or not photographs.groups:
             group, person = [any_row], False
             image = photographs.images[any_row.image]
-            mask = propose_region(image, random)
+            mask = fit(self._pieces_of(any_row.image).propose_region(random), image)
         else:
             group = photographs.groups[random.integers(len(photographs.groups))]
             row = group[random.integers(len(group))]
@@ -89,44 +94,47 @@ class CompositeDataset(Dataset):
         image, mask = image[top : top + h, left : left + w], mask[top : top + h, left : left + w]
         if random.random() < 0.5:
             image, mask = image[:, ::-1], mask[:, ::-1]
-        area = (self.size, self.size)
-        return (
-            cv2.resize(image, area, interpolation=cv2.INTER_AREA),
-            cv2.resize(mask, area, interpolation=cv2.INTER_AREA),
-            group,
-            person,
-        )
+        image, mask = (cv2.resize(picture, (WORK, WORK), interpolation=cv2.INTER_AREA) for picture in (image, mask))
+        return image, _drawn_by_hand(mask, random), group, person
+
+    def _pieces_of(self, name: str) -> Pieces:
+        if name not in self._pieces:
+            self._pieces[name] = Pieces(self.photographs.images[name])
+        return self._pieces[name]
 
     def _perturb(
         self, image: np.ndarray, mask: np.ndarray, group: list[Row], random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """(composite, target), both (S, S, 3) uint8; None where the change can't be undone."""
         original = image.astype(np.float32) / 255
+        if random.random() < CLEAN_CUT:
+            original = _cut_out_cleanly(original, mask)
         flat = np.ascontiguousarray(original.reshape(-1, 3))
-        # The scene is developed anew each time, now and then strongly: a network that has seen the photograph before
-        # can't know its colours by heart and has to look at the background.
-        regraded = random.random() < 0.2
-        new = perturb.grade(flat, random, self.luts) if regraded else perturb.develop(flat, random, 0.2).clip(0, 1)
-        scene = new.reshape(original.shape)
+        # Scenes developed anew keep a network from knowing photographs by heart: it has to look at the background.
+        natural, strongly = random.random() < NATURAL, random.random() < 0.6
+        if natural:
+            scene = original
+        else:
+            new = perturb.grade(flat, random, self.luts) if strongly else perturb.develop(flat, random, 0.3).clip(0, 1)
+            scene = new.reshape(original.shape)
         covered = mask > 0
-        choice = random.random()
         colors = scene[covered]
-        if self.untouched <= choice < 0.5:
-            colors = perturb.transfer(colors, self._reference(group, random), random)
-        elif self.untouched <= choice:
-            colors = perturb.grade(original[covered], random, self.luts)
-        if not _alike(colors, scene[covered]):
+        if random.random() >= self.untouched:
+            if random.random() < TRANSFERRED:
+                colors = perturb.transfer(colors, self._reference(group, random), random)
+            else:
+                colors = perturb.grade(colors if natural else original[covered], random, self.luts)
+        own = scene[covered]
+        if not _alike(colors[::7], own[::7]):
             return None
         if random.random() < 0.12:
             colors = colors * _falloff(mask.shape, random)[covered][:, None]
-        foreign = scene.copy()
-        foreign[covered] = colors
-        weight = mask[..., None] / np.float32(255)
-        composite = foreign * weight + scene * (1 - weight)
+        composite = scene.copy()
+        composite[covered] = own + (mask[covered] / np.float32(255))[:, None] * (colors - own)
         if random.random() < 0.25:
-            noise = random.normal(0, random.uniform(0.005, 0.03), composite.shape)
-            composite = composite + noise.astype(np.float32)
-        levels = np.rint(composite.clip(0, 1) * 255).astype(np.uint8)
+            composite += np.float32(random.uniform(0.005, 0.03)) * random.standard_normal(composite.shape, np.float32)
+        # dithered: gaps between levels would betray what was changed, and thumbnails of real composites have none
+        levels = (composite.clip(0, 1) * 255 + random.random(composite.shape, np.float32)).astype(np.uint8)
         if random.random() < 0.25:
             levels = _compressed(levels, quality=int(random.integers(40, 96)))
         return levels, np.rint(scene * 255).astype(np.uint8)
@@ -150,6 +158,39 @@ def _alike(colors: np.ndarray, others: np.ndarray) -> bool:
     noise = 1e-4  # of a flat region, whose correlation is only that of noise
     correlation = ((a * b).mean(0) + noise) / (np.sqrt((a * a).mean(0) * (b * b).mean(0)) + noise)
     return bool(correlation.min() > LIKENESS)
+
+
+def _cut_out_cleanly(scene: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The scene with both sides of the mask's rim painted over by what lies farther off, each from its own side."""
+    side, painted = np.where(mask > 127, np.float32(1), np.float32(0)), scene.copy()
+    for reach, region in ((5, 1 - side), (2, side)):
+        sound = cv2.erode(region, np.ones((2 * reach + 1,) * 2, np.uint8))
+        area = (4 * reach + 1,) * 2
+        weight = cv2.boxFilter(sound, -1, area, normalize=False)
+        spread = cv2.boxFilter(scene * sound[..., None], -1, area, normalize=False) / np.maximum(weight, 1)[..., None]
+        hidden = (region > 0) & (sound == 0) & (weight > 0)
+        painted[hidden] = spread[hidden]
+    return painted
+
+
+def _drawn_by_hand(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The mask as an annotator might have given it, more often than not: hard, as a polygon, too wide or too narrow.
+
+    What was composed with such a mask shows at its rim how the colours were changed, as iHarmony4's composites do: a
+    strip of the foreground kept its own colours, or a strip of the background got foreign ones.
+    """
+    if random.random() < 0.35:
+        return mask
+    mask = np.where(mask > 127, np.uint8(255), np.uint8(0))
+    if random.random() < 0.5:
+        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        corners = [cv2.approxPolyDP(outline, float(random.uniform(0.5, 2.5)), True) for outline in outlines]
+        mask = cv2.drawContours(np.zeros_like(mask), corners, -1, 255, cv2.FILLED)
+    change = int(random.integers(-2, 3))
+    if change:
+        kernel = np.ones((2 * abs(change) + 1,) * 2, np.uint8)
+        mask = cv2.dilate(mask, kernel) if change > 0 else cv2.erode(mask, kernel)
+    return mask
 
 
 def _imperfect(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -9,6 +9,7 @@ All take and give (N, 3) float32 RGB 0..1.
 from collections.abc import Callable
 
 import cv2
+import numba
 import numpy as np
 
 Colors = np.ndarray  # (N, 3) float32 RGB 0..1
@@ -39,8 +40,7 @@ def linear_transport(colors: Colors, reference: Colors, _: Random) -> Colors:
 
 def match_histograms(colors: Colors, reference: Colors, _: Random) -> Colors:
     """Each channel's distribution, through 32 quantiles so that gaps do not posterize."""
-    steps = np.linspace(0, 1, 33)
-    ours, theirs = np.quantile(colors, steps, 0), np.quantile(reference, steps, 0)
+    ours, theirs = _quantiles(colors), _quantiles(reference)
     channels = []
     for c in range(3):
         # where many pixels share a level (black, clipped white), they get the mean of the levels that they stand for
@@ -114,19 +114,25 @@ def split_tone(colors: Colors, random: Random) -> Colors:
     return colors + tints[0] * (1 - luma) ** 2 + tints[1] * luma**2
 
 
+@numba.njit(cache=True, nogil=True)
 def apply_lut(colors: Colors, lut: np.ndarray) -> Colors:
-    """Trilinear look-up in a (K, K, K, 3) table, indexed [blue, green, red] as .cube files are."""
-    size = len(lut)
-    place = colors.clip(0, 1) * (size - 1)
-    low = np.minimum(place.astype(np.intp), size - 2)
-    way = place - low
-    flat = lut.reshape(-1, 3)
+    """Trilinear look-up in a (K, K, K, 3) float32 table, indexed [blue, green, red] as .cube files are."""
+    last = lut.shape[0] - 1
     out = np.zeros_like(colors)
-    for corner in range(8):
-        step = np.array([corner >> 2 & 1, corner >> 1 & 1, corner & 1])
-        index = (low + step) @ np.array([1, size, size * size])
-        weight = np.where(step, way, 1 - way).prod(1, keepdims=True)
-        out += weight * flat[index]
+    low = np.empty(3, np.int64)
+    way = np.empty(3, np.float32)
+    for i in range(len(colors)):
+        for c in range(3):
+            place = min(max(colors[i, c], np.float32(0)), np.float32(1)) * np.float32(last)
+            low[c] = min(int(place), last - 1)
+            way[c] = place - np.float32(low[c])
+        for corner in range(8):
+            r, g, b = corner & 1, corner >> 1 & 1, corner >> 2
+            weight = way[0] if r else 1 - way[0]
+            weight *= way[1] if g else 1 - way[1]
+            weight *= way[2] if b else 1 - way[2]
+            for c in range(3):
+                out[i, c] += weight * lut[low[2] + b, low[1] + g, low[0] + r, c]
     return out
 
 
@@ -162,6 +168,12 @@ def transfer(colors: Colors, reference: Colors, random: Random) -> Colors:
     method = TRANSFERS[random.integers(len(TRANSFERS))]
     strength = np.float32(random.uniform(0.5, 1.0))
     return (colors + strength * (method(colors, reference, random) - colors)).clip(0, 1)
+
+
+def _quantiles(colors: Colors) -> np.ndarray:
+    """33 of each channel, lowest to highest: (33, 3), of a thousand colours or so, which say as much as all."""
+    ordered = np.sort(colors[:: max(1, len(colors) // 1000)], 0)
+    return ordered[np.linspace(0, len(ordered) - 1, 33).astype(np.intp)]
 
 
 def _to_lab(colors: Colors) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The harmonizer's task: a network's inputs and outputs, what it should minimize, and how well it does."""
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -26,14 +24,6 @@ def make_network(settings: Training) -> Network:
     if isinstance(network, S2CRNet):
         freeze_other_variants(network, settings)
     return network.to(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
-def measure_inputs(network: Network, batches: Iterable[dict[str, Tensor]]) -> None:
-    """Show CurveNet what its head's inputs look like, so that all of them count; S2CRNet's come as they are."""
-    if isinstance(network, CurveNet):
-        examples = [network.evidence(*network_inputs(batch, semantic=False)) for batch in batches]
-        network.standardize.measure(torch.cat(examples))
 
 
 def freeze_other_variants(network: S2CRNet, settings: Training) -> None:

@@ -1,0 +1,66 @@
+"""Profiles across the matte's rim: the right pixels, spread over the whole rim, and none where there is none."""
+
+import pytest
+import torch
+
+from video_harmonizer.harmonizers.rim import BINS, PAIRS, PROFILES, RUN, SIDE, WIDTH, Rim
+
+
+def square(first: int = 40, last: int = 88) -> torch.Tensor:
+    """(1, 1, SIDE, SIDE), 1 in the rows and columns from first to last."""
+    mask = torch.zeros(1, 1, SIDE, SIDE)
+    mask[..., first:last, first:last] = 1
+    return mask
+
+
+def histograms(found: torch.Tensor) -> torch.Tensor:
+    """(B, pairs, 3, inside, outside)."""
+    return found[:, WIDTH + 2 :].unflatten(1, (len(PAIRS), 3, BINS, BINS))
+
+
+def test_a_profile_begins_inside_and_ends_outside():
+    mask = square()
+    profiles, there = Rim()._choose(torch.cat([mask.expand(-1, 3, -1, -1), mask], 1).flatten(2))
+    assert profiles.shape == (1, 4, PROFILES, RUN)
+    taken = profiles[0, 3, there[0] > 0]
+    assert len(taken) > 150
+    inside, outside = taken[:, 1], taken[:, 4]
+    assert (inside > 0.5).all()
+    assert (outside < 0.5).all()
+
+
+def test_joint_histograms_hold_what_becomes_of_a_level_across_the_rim():
+    mask = square()
+    levels = torch.tensor([3.0, 7.0, 12.0]).view(1, 3, 1, 1) / (BINS - 1)  # inside, by channel
+    picture = levels * mask + (levels + 2 / (BINS - 1)) * (1 - mask)
+    with torch.no_grad():
+        joint = histograms(Rim()(picture, mask))[0, 0]
+    for channel, level in enumerate((3, 7, 12)):
+        assert joint[channel, level, level + 2] > 0.95 * BINS
+        assert joint[channel].sum() == pytest.approx(BINS, rel=0.01)
+
+
+def test_the_whole_rim_is_looked_at_where_it_is_longer_than_what_is_taken():
+    mask = square(4, 124)
+    place = torch.linspace(0, 1, SIDE).expand(1, 1, SIDE, SIDE)
+    picture = torch.cat([place, place.transpose(2, 3), place], 1)
+    profiles, there = Rim()._choose(torch.cat([picture, mask], 1).flatten(2))
+    assert there.all()
+    for channel in (0, 1):  # from left to right and from top to bottom
+        places = profiles[0, channel, :, 2]
+        counts = torch.histc(places, bins=4, min=0, max=1)
+        assert counts.min() > PROFILES / 12
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_without_a_rim_there_is_nothing_to_tell(level: float):
+    with torch.no_grad():
+        found = Rim()(torch.rand(2, 3, SIDE, SIDE), torch.full((2, 1, SIDE, SIDE), level))
+    assert found.abs().max() < 1e-5
+
+
+def test_every_part_learns():
+    rim = Rim()
+    rim(torch.rand(2, 3, SIDE, SIDE), square().expand(2, -1, -1, -1)).square().sum().backward()
+    assert all(part.grad is not None and part.grad.abs().sum() > 0 for part in rim.parameters())
+    assert not [name for name in rim.state_dict() if name not in dict(rim.named_parameters())]
