@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rvm.decoder import RecurrentDecoder, States
+from rvm.decoder import Features, RecurrentDecoder, States
 from rvm.encoder import LRASPP, MobileNetV3Encoder, ResNet50Encoder
 from rvm.refiner import DeepGuidedFilter, FastGuidedFilter, GuidedFilter
 
@@ -36,8 +36,8 @@ class MattingNetwork(nn.Module):
     """Published checkpoints load strictly. Fresh weights are random: nothing is ever downloaded.
 
     `forward` is the whole network. Its parts can be called, and converted, on their own:
-    `low_resolution_pass`, then `refiner.coefficients` (still small), then `rvm.refiner.apply_coefficients`
-    and `foreground_and_alpha` (the only work at full resolution).
+    `encode`, which needs no earlier frame, `decode`, then `refiner.coefficients` (all of them small), then
+    `rvm.refiner.apply_coefficients` and `foreground_and_alpha` (the only work at full resolution).
     """
 
     def __init__(self, variant: str = "mobilenetv3", refiner: str = "deep_guided_filter") -> None:
@@ -88,28 +88,26 @@ class MattingNetwork(nn.Module):
         base = downsample(fine, downsample_ratio)
         states = self._states_or_zeros((r1, r2, r3, r4), base, clip_length)
 
+        residual_alpha, hidden, states = self.decode(base, self.encode(base), states, clip_length)
         if segmentation_pass:
-            hidden, states = self.decode(base, states, clip_length)
             return self.project_seg(hidden).unflatten(0, src.shape[:-3]), *states
 
-        residual_alpha, hidden, states = self.low_resolution_pass(base, states, clip_length)
         if downsample_ratio != 1:
             residual_alpha = self.refiner(fine, base, residual_alpha, hidden)
         fgr, pha = foreground_and_alpha(fine, residual_alpha)
         return fgr.unflatten(0, src.shape[:-3]), pha.unflatten(0, src.shape[:-3]), *states
 
-    def low_resolution_pass(self, base: Tensor, states: States, clip_length: int = 1) -> tuple[Tensor, Tensor, States]:
-        """Everything before the refiner; tensors in, tensors out: what an inference engine converts.
-
-        Low-res source (B*T, 3, h, w) -> residual and alpha (B*T, 4, h, w), hidden (B*T, C, h, w), states.
-        """
-        hidden, states = self.decode(base, states, clip_length)
-        return self.project_mat(hidden), hidden, states
-
-    def decode(self, base: Tensor, states: States, clip_length: int = 1) -> tuple[Tensor, States]:
-        """Encoder, LR-ASPP and decoder: low-res source (B*T, 3, h, w) -> hidden (B*T, C, h, w), states."""
+    def encode(self, base: Tensor) -> Features:
+        """Low-res source (B*T, 3, h, w) -> f1..f3 and f4 after LR-ASPP, at 1/2, 1/4, 1/8 and 1/16 of its size."""
         f1, f2, f3, f4 = self.backbone(base)
-        return self.decoder(base, (f1, f2, f3, self.aspp(f4)), states, clip_length)
+        return f1, f2, f3, self.aspp(f4)
+
+    def decode(
+        self, base: Tensor, features: Features, states: States, clip_length: int = 1
+    ) -> tuple[Tensor, Tensor, States]:
+        """Low-res source and its features -> residual and alpha (B*T, 4, h, w), hidden (B*T, C, h, w), states."""
+        hidden, states = self.decoder(base, features, states, clip_length)
+        return self.project_mat(hidden), hidden, states
 
     def initial_states(self, batch: int, height: int, width: int) -> States:
         """Zeros for r1..r4 before the first frame of a low-res size; weights' dtype and device."""

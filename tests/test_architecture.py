@@ -43,6 +43,8 @@ LAYERS = {
     "video_harmonizer.training": TRAINING,
     "video_harmonizer.evaluation": TRAINING,
     "video_harmonizer.evaluation.command": COMMANDS,
+    "video_harmonizer.evaluation.compare": COMMANDS,
+    "video_harmonizer.benchmark": COMMANDS,
     "train": TRAINING,
 }
 

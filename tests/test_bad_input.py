@@ -222,7 +222,7 @@ def test_background_that_is_none_is_refused(background: str, refusal: Callable[.
 @pytest.fixture
 def _before_the_first_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is refused must be refused before any work is done."""
-    monkeypatch.setattr(Pipeline, "process", lambda self, frame: pytest.fail("a frame was processed"))
+    monkeypatch.setattr(Pipeline, "matted", lambda self, frame: pytest.fail("a frame was processed"))
 
 
 @pytest.mark.usefixtures("_before_the_first_frame")

@@ -16,11 +16,12 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte, SourceInfo, ToneCurves
 from video_harmonizer.harmonizers.estimator import CurveEstimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
-from video_harmonizer.pipeline import Pipeline, StageTimer, run
+from video_harmonizer.matting import Matting
+from video_harmonizer.pipeline import AHEAD, Pipeline, StageTimer, run
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import SteadyEstimator
-from video_harmonizer.thumbnails import Thumbnails
+from video_harmonizer.thumbnails import SIZE, Thumbnails
 
 HEIGHT, WIDTH = 24, 32
 
@@ -43,7 +44,7 @@ class FakeSource:
         self.closed += 1
 
 
-class FakeMatting:
+class FakeMatting(Matting):
     """Everything is the person, or, at the indices of ``empty``, nothing."""
 
     name = "fake"
@@ -51,7 +52,7 @@ class FakeMatting:
     def __init__(self, empty: tuple[int, ...] = ()) -> None:
         self.empty = empty
 
-    def matte(self, frame: Frame) -> Matte:
+    def matte(self, frame: Frame, seen: object = None) -> Matte:
         return Matte(np.full(frame.size, 0 if frame.index in self.empty else 255, np.uint8))
 
     def reset(self) -> None: ...
@@ -61,6 +62,7 @@ class FakeEstimator:
     """Lifts every level to the given one; None in the list is no answer. Knows nothing without thumbnails."""
 
     name = "fake"
+    side = SIZE
 
     def __init__(self, lifts: Sequence[float | None]) -> None:
         self.lifts = iter(lifts)
@@ -200,13 +202,13 @@ def test_every_frame_is_written_in_order_with_its_time():
     assert source.closed == 1
 
 
-def test_matting_runs_ahead_of_rendering_by_two_frames_and_no_more():
+def test_matting_runs_ahead_of_rendering_but_no_farther_than_it_may():
     matted, rendered = threading.Semaphore(0), threading.Event()
 
     class Counting(FakeMatting):
         count = 0
 
-        def matte(self, frame: Frame) -> Matte:
+        def matte(self, frame: Frame, seen: object = None) -> Matte:
             self.count += 1
             matted.release()
             return super().matte(frame)
@@ -214,16 +216,28 @@ def test_matting_runs_ahead_of_rendering_by_two_frames_and_no_more():
     class Waiting(FakeSink):
         def write(self, image: np.ndarray, seconds: float) -> None:
             if not self.pictures:
-                for _ in range(3):  # this frame, one that waits, and one that is ready to wait
+                for _ in range(AHEAD + 2):  # this frame, those that wait, and one that is ready to wait
                     assert matted.acquire(timeout=10)
                 rendered.set()
                 assert not matted.acquire(timeout=0.1)
             super().write(image, seconds)
 
     matting, sink = Counting(), Waiting()
-    run(FakeSource([1, 2, 3, 4, 5, 6]), pipeline(matting=matting), [("harmonized", sink)])
+    run(FakeSource([1] * 9), pipeline(matting=matting), [("harmonized", sink)])
     assert rendered.is_set()
-    assert matting.count == len(sink.pictures) == 6
+    assert matting.count == len(sink.pictures) == 9
+
+
+def test_what_was_seen_of_a_frame_comes_to_its_matte():
+    class Looking(FakeMatting):
+        def look(self, frame: Frame) -> int:
+            return 10 * frame.index
+
+        def matte(self, frame: Frame, seen: object = None) -> Matte:
+            assert seen == 10 * frame.index
+            return super().matte(frame)
+
+    assert run(FakeSource([1, 2, 3, 4]), pipeline(matting=Looking()), []).frames_out == 4
 
 
 def test_no_thread_is_left():
@@ -246,15 +260,36 @@ def test_dropped_live_frames_count_as_seen():
 
 def test_time_of_every_stage_is_told():
     class Slow(FakeMatting):
-        def matte(self, frame: Frame) -> Matte:
+        def matte(self, frame: Frame, seen: object = None) -> Matte:
             time.sleep(0.01)
             return super().matte(frame)
 
     subject = pipeline(matting=Slow())
     done = run(FakeSource([1, 2, 3]), subject, [("harmonized", FakeSink())])
     stages = subject.timer.seconds
-    assert set(stages) == {"read", "matting", "background", "estimate", "smooth", "render", "write"}
+    assert set(stages) == {"read", "look", "matting", "background", "estimate", "smooth", "render", "write"}
     assert 0.03 <= stages["matting"] <= done.seconds
+
+
+def test_the_busiest_thread_is_told_frame_by_frame():
+    timer = StageTimer()
+    timer.seconds = {"read": 9.0, "look": 0.1, "matting": 0.3, "estimate": 0.15, "render": 0.2}
+    assert timer.busiest() == pytest.approx(0.35)
+    timer.seconds["matting"] += 0.4
+    assert timer.busiest() == pytest.approx(0.4)
+
+
+def test_latency_is_from_reading_to_finished_pictures():
+    class Slow(FakeMatting):
+        def matte(self, frame: Frame, seen: object = None) -> Matte:
+            time.sleep(0.02)
+            return super().matte(frame)
+
+    subject = pipeline(matting=Slow())
+    for frame in FakeSource([1, 2]):
+        subject.process(frame)
+        assert 0.02 <= subject.latency < 1
+    assert not subject._read_at
 
 
 def test_time_of_a_stage_that_fails_counts():

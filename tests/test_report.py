@@ -19,12 +19,12 @@ def pipeline(**seconds: float) -> Any:
     timer = StageTimer()
     timer.seconds = seconds
     return SimpleNamespace(
-        timer=timer, matting=SimpleNamespace(name="rvm_x"), estimator=SimpleNamespace(name="s2crnet")
+        timer=timer, matting=SimpleNamespace(name="rvm_x"), estimator=SimpleNamespace(name="s2crnet", asked=3)
     )
 
 
 def written(folder: Path, run: Run, pipe: Any, warnings: list[str]) -> dict[str, Any]:
-    Report.of(run, pipe, TorchEngine(torch.device("cpu")), warnings).write(folder / "report.json")
+    Report.of(run, pipe, TorchEngine(torch.device("cpu")), warnings, ["0.5 s: slow"]).write(folder / "report.json")
     return json.loads((folder / "report.json").read_text())
 
 
@@ -37,10 +37,13 @@ def test_report_says_what_was_done(tmp_path: Path):
         "seconds": 2.5,
         "fps": 4.0,
         "stages": {"matting": 20.0, "render": 5.123},
+        "estimates": 3,
         "matting": "rvm_x",
         "harmonizer": "s2crnet",
         "device": "cpu",
         "engine": "torch",
+        "precision": "fp32",
+        "kept_up_by": ["0.5 s: slow"],
         "warnings": ["room.png: cropped", "größer"],
         "interrupted": True,
     }
@@ -55,7 +58,7 @@ def test_run_without_a_frame_has_a_report_too(tmp_path: Path):
 def test_place_that_cant_be_written_is_named(tmp_path: Path):
     path = tmp_path / "nowhere" / "report.json"
     with pytest.raises(InputError) as error:
-        Report.of(Run(), pipeline(), TorchEngine(torch.device("cpu")), []).write(path)
+        Report.of(Run(), pipeline(), TorchEngine(torch.device("cpu")), [], []).write(path)
     assert str(error.value) == f"{path}: the report can't be written: No such file or directory; give another place"
 
 

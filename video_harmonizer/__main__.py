@@ -14,7 +14,16 @@ from tyro.conf import subcommand
 
 from video_harmonizer.config import read_toml
 from video_harmonizer.errors import InputError
-from video_harmonizer.options import EvaluateOptions, ImageOptions, LiveOptions, Options, VideoOptions, WeightsOptions
+from video_harmonizer.options import (
+    BenchOptions,
+    CompareOptions,
+    EvaluateOptions,
+    ImageOptions,
+    LiveOptions,
+    Options,
+    VideoOptions,
+    WeightsOptions,
+)
 from video_harmonizer.report import WarningList
 
 COMMANDS = {
@@ -22,6 +31,8 @@ COMMANDS = {
     "image": ImageOptions,
     "live": LiveOptions,
     "evaluate": EvaluateOptions,
+    "compare": CompareOptions,
+    "bench": BenchOptions,
     "weights": WeightsOptions,
 }
 
@@ -78,6 +89,16 @@ def dispatch(options: Any, warnings: WarningList) -> int:
         from video_harmonizer.evaluation.command import evaluate_command
 
         evaluate_command(options)
+        return 0
+    if isinstance(options, CompareOptions):
+        from video_harmonizer.evaluation.compare import compare_command
+
+        compare_command(options)
+        return 0
+    if isinstance(options, BenchOptions):
+        from video_harmonizer.benchmark.command import bench_command
+
+        bench_command(options)
         return 0
     from video_harmonizer import assemble, commands
 

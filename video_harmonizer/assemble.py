@@ -2,6 +2,7 @@
 
 import logging
 import math
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -13,16 +14,21 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_estimator
 from video_harmonizer.matting import Matting
-from video_harmonizer.options import Options
+from video_harmonizer.matting.chroma import ChromaKey
+from video_harmonizer.matting.clip import MatteClip
+from video_harmonizer.options import NETWORKS, ImageOptions, LiveOptions, Options
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.rendering.views import size_of
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, PRINTF_NUMBER, ImageFileSink, ImageSequenceSink
 from video_harmonizer.sinks.staging import check_output_file
+from video_harmonizer.sources import open_source
+from video_harmonizer.sources.image import is_sequence
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import INTERVAL, Estimator, SteadyEstimator
 from video_harmonizer.weights.load import read_state
+from video_harmonizer.weights.registry import REGISTRY
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +41,34 @@ def check(options: Options) -> None:
         raise InputError(f"--strength {options.strength:g}: want 0 (as filmed) to 1 (all of the change)")
     if not (options.smoothing >= 0 and math.isfinite(options.smoothing)):
         raise InputError(f"--smoothing {options.smoothing:g}: want seconds, 0 or more; 0.5 suits most")
+    if isinstance(options, LiveOptions) and not 0 < options.fps < math.inf:
+        raise InputError(f"--fps {options.fps:g}: want frames a second, more than 0; 30 suits most cameras")
     if options.report is not None:
         if options.report.suffix.lower() != ".json":  # above all, not a video whose name slipped in here
             raise InputError(f"--report {options.report}: not a JSON file's name; give one that ends in .json")
         check_output_file(options.report)
+    check_matting(options)
+    harmonizer_weights(options)
+
+
+def check_matting(options: Options) -> None:
+    """Raise InputError for a matting that there is not, and for settings that mean nothing to it."""
+    name = options.matting
+    if name in NETWORKS:
+        return
+    if name.split(":")[0] == "chroma":
+        ChromaKey.parse(name)
+    elif not _names_file(name):
+        raise InputError(
+            f"--matting {name}: neither known nor a file; give {', '.join(NETWORKS)}, chroma, chroma:#rrggbb, or a"
+            " matte's video, folder of pictures or pattern such as mattes/%04d.png"
+        )
+    of_networks = {"--matting-weights": options.matting_weights, "--downsample-ratio": options.downsample_ratio}
+    for option, value in of_networks.items():
+        if value is not None:
+            raise InputError(f"{option} {value}: for networks, and --matting {name} is none; leave one of them out")
+    if isinstance(options, ImageOptions) and options.mask is not None:
+        raise InputError(f"--matting {name}: the mask {options.mask} says who is in the picture; leave one of them out")
 
 
 def choose_device(name: str) -> torch.device:
@@ -55,13 +85,22 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_engine(name: str, device: str) -> Engine:
-    """What runs the networks, and where; raises InputError for what is not there."""
-    return make_engine(name, choose_device(device))
+def choose_engine(name: str, device: str, precision: str = "auto") -> Engine:
+    """What runs the networks, where and how exactly; raises InputError for what is not there."""
+    return make_engine(name, choose_device(device), precision)
 
 
-def make_matting(options: Options, engine: Engine) -> Matting:
-    """The matting network: a given checkpoint, or published weights, downloaded when they are first needed."""
+def make_matting(options: Options, engine: Engine, source: SourceInfo, cleanup: ExitStack) -> Matting:
+    """What finds the person: a key, a matte's file, a given checkpoint, or published weights, downloaded when needed.
+
+    Args:
+        source: of the frames to come.
+        cleanup: closes what is opened for it.
+    """
+    if options.matting.split(":")[0] == "chroma":
+        return ChromaKey.parse(options.matting)
+    if options.matting not in NETWORKS:
+        return _open_matte_clip(options.matting, source, cleanup)
     from video_harmonizer.matting.rvm import RVMMatting, load_network
     from video_harmonizer.weights.command import download_weights
 
@@ -79,11 +118,62 @@ def make_matting(options: Options, engine: Engine) -> Matting:
     return RVMMatting(load_network(read_state(path), name), options.downsample_ratio, engine)
 
 
+def _names_file(text: str) -> bool:
+    """Whether it is meant for a file or folder, rather than a known name with a slip."""
+    path = Path(text)
+    try:
+        return bool(text) and (bool(path.suffix) or is_sequence(path) or path.is_file())
+    except OSError:  # it is too long
+        return False
+
+
+def _open_matte_clip(name: str, source: SourceInfo, cleanup: ExitStack) -> MatteClip:
+    if source.live:
+        raise InputError(f"--matting {name}: it can't be the matte of {source.name}; use a network or chroma")
+    mattes = open_source(name)
+    cleanup.callback(mattes.close)
+    got, wanted = mattes.info.frames, source.frames
+    if got and wanted and got > wanted:
+        log.info("%s: %d mattes for %d frames; those left over are not used", name, got, wanted)
+    elif got and wanted and got < wanted:
+        log.warning("%s: %d mattes for %d frames; it seems to end early", name, got, wanted)
+    return MatteClip(mattes.info, mattes)
+
+
+def harmonizer_weights(options: Options) -> Path | None:
+    """The harmonizer's weights, given or bundled; None for one that needs none.
+
+    Raises InputError where there are none, and for settings that mean nothing to this harmonizer.
+    """
+    name, given, side = options.harmonizer, options.harmonizer_weights, options.harmonizer_side
+    if side is not None and name != "duconet":
+        raise InputError(f"--harmonizer-side {side}: for duconet, not for --harmonizer {name}; leave one of them out")
+    if name in ("reinhard", "none"):
+        if given is not None:
+            raise InputError(f"--harmonizer-weights {given}: --harmonizer {name} has none; leave one of them out")
+        return None
+    if given is None and name not in REGISTRY:
+        raise InputError(
+            f"--harmonizer {name}: its weights are neither bundled nor known for download; give --harmonizer-weights"
+            " FILE, the authors' checkpoint or one that was trained here"
+        )
+    return given or weights.path(name)
+
+
 def make_estimator(options: Options, engine: Engine) -> Estimator:
     """The harmonizer, with the bundled weights or given ones; none where nothing of it would be seen."""
-    if options.harmonizer == "none" or options.strength == 0 or options.view not in HARMONIZED_VIEWS:
+    name, checkpoint = options.harmonizer, harmonizer_weights(options)
+    if name == "none" or options.strength == 0 or options.view not in HARMONIZED_VIEWS:
         return NoHarmonizer()
-    return load_estimator(options.harmonizer, options.harmonizer_weights or weights.path(options.harmonizer), engine)
+    if checkpoint is None:
+        from video_harmonizer.harmonizers.reinhard import ReinhardEstimator
+
+        return ReinhardEstimator()
+    if name == "duconet":
+        from video_harmonizer.harmonizers.duconet_estimator import load_duconet
+
+        return load_duconet(checkpoint, engine, options.harmonizer_side)
+    return load_estimator(name, checkpoint, engine)
 
 
 def make_pipeline(

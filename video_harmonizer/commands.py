@@ -16,7 +16,7 @@ from video_harmonizer.frame import Views
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.given import GivenMask
 from video_harmonizer.options import ImageOptions, LiveOptions, Options, VideoOptions
-from video_harmonizer.pipeline import run
+from video_harmonizer.pipeline import Pipeline, run
 from video_harmonizer.report import Report, WarningList
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.window import QUIT, WindowSink
@@ -24,27 +24,30 @@ from video_harmonizer.sinks.writer import ThreadedWriter
 from video_harmonizer.sources import Source, open_source
 from video_harmonizer.sources.image import read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
+from video_harmonizer.temporal.budget import FrameBudget
 
 log = logging.getLogger(__name__)
 
+TELL = "h"  # the key that hides or shows the line of numbers
 GLANCE = 0.02  # seconds between looks at the keyboard while there is nothing to show
 INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 
 
 def video(options: VideoOptions, warnings: WarningList) -> int:
     """Harmonize a file into a file; the exit status."""
-    engine = assemble.choose_engine(options.engine, options.device)
+    engine = assemble.choose_engine(options.engine, options.device, options.precision)
     with ExitStack() as cleanup:
         source = _opened(cleanup, str(options.input))
         if source.info.live:
             raise InputError(f"{options.input}: a camera; for live video use run_webcam.py --source {options.input}")
-        inputs = [options.input, Path(options.background)]
+        inputs = [options.input, Path(options.background), Path(options.matting)]
         sink = _opened_file(cleanup, options.output, source, options, inputs)
         background = open_background(options.background)
-        matting = assemble.make_matting(options, engine)
+        matting = assemble.make_matting(options, engine, source.info, cleanup)
         ahead = PrefetchSource(source)
         cleanup.callback(ahead.close)
-        return _process(options, engine, ahead, matting, background, [sink], warnings)
+        pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
+        return _process(options, engine, ahead, pipeline, [sink], warnings)
 
 
 def image(options: ImageOptions, warnings: WarningList) -> int:
@@ -54,7 +57,7 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
         raise InputError(
             f"{options.picture}: got {got}; give a MASK for a ready composite, or --background for a photograph"
         )
-    engine = assemble.choose_engine(options.engine, options.device)
+    engine = assemble.choose_engine(options.engine, options.device, options.precision)
     with ExitStack() as cleanup:
         source = _opened(cleanup, str(options.picture))
         if source.info.frames != 1:
@@ -68,18 +71,19 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
             background = Original()
         else:
             assert options.background is not None
-            inputs.append(Path(options.background))
+            inputs += [Path(options.background), Path(options.matting)]
             sink = _opened_file(cleanup, options.output, source, options, inputs)
             background = open_background(options.background)
-            matting = assemble.make_matting(options, engine)
-        return _process(options, engine, source, matting, background, [sink], warnings)
+            matting = assemble.make_matting(options, engine, source.info, cleanup)
+        pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
+        return _process(options, engine, source, pipeline, [sink], warnings)
 
 
 def live(options: LiveOptions, warnings: WarningList) -> int:
     """Harmonize a camera, or a file at its own pace, in a window; the exit status."""
     if not options.window and options.output is None:
         raise InputError("--no-window: nothing would be shown or written; give --output FILE too")
-    engine = assemble.choose_engine(options.engine, options.device)
+    engine = assemble.choose_engine(options.engine, options.device, options.precision)
     with ExitStack() as cleanup:
         sinks: list[Sink] = []
         window = None
@@ -89,26 +93,19 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
             sinks.append(window)
         source = _opened(cleanup, options.source)
         if options.output is not None:
-            inputs = [Path(options.source), Path(options.background)]
+            inputs = [Path(options.source), Path(options.background), Path(options.matting)]
             sinks.append(_opened_file(cleanup, options.output, source, options, inputs))
         background = open_background(options.background)
-        matting = assemble.make_matting(options, engine)
+        matting = assemble.make_matting(options, engine, source.info, cleanup)
         live_source = source.info.live
         if not live_source:
             source = PrefetchSource(source)
             cleanup.callback(source.close)
-        pace = Pace()
-
-        def goes_on(views: Views) -> bool:
-            if window is None:
-                return True
-            while not live_source and (early := pace.early(views.seconds)) > 0:
-                if window.poll() == QUIT:
-                    return False
-                time.sleep(min(early, GLANCE))
-            return window.poll() != QUIT
-
-        status = _process(options, engine, source, matting, background, sinks, warnings, goes_on)
+        pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
+        watch = LiveWatch(pipeline, options.fps, window, None if live_source else Pace())
+        in_real_time = live_source or window is not None  # else nobody waits for a frame
+        goes_on = watch.after_frame if in_real_time else lambda views: True
+        status = _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget.changes)
         if window is not None and source.info.frames == 1:  # a photograph stays until it was looked at
             with suppress(KeyboardInterrupt):
                 while window.poll() != QUIT:
@@ -130,17 +127,51 @@ class Pace:
         return self._began + seconds - now
 
 
+class LiveWatch:
+    """What happens after each frame of live video: keep up, keep pace, tell, and see whether it goes on."""
+
+    def __init__(self, pipeline: Pipeline, fps: float, window: WindowSink | None, pace: Pace | None) -> None:
+        self.budget = FrameBudget(fps)
+        self._pipeline, self._window, self._pace = pipeline, window, pace
+        self._told = True
+        self._shown = time.monotonic()
+        self._interval = 1 / fps  # between frames, a mean
+
+    def after_frame(self, views: Views) -> bool:
+        """Whether there is to be another one."""
+        if self.budget.spent(self._pipeline.timer.busiest(), views.seconds):
+            self._pipeline.estimator.patience = self.budget.effort.patience
+            self._pipeline.matting.rescale(self.budget.effort.scale)
+        if self._window is None:
+            return True
+        while self._pace and (early := self._pace.early(views.seconds)) > 0:
+            if not self._listen(self._window):
+                return False
+            time.sleep(min(early, GLANCE))
+        now = time.monotonic()
+        self._interval += 0.1 * (now - self._shown - self._interval)
+        self._shown = now
+        rate, delay = 1 / max(self._interval, 1e-6), 1e3 * self._pipeline.latency
+        self._window.status = f"{rate:.0f} fps   {delay:.0f} ms   {self.budget.effort}" if self._told else ""
+        return self._listen(self._window)
+
+    def _listen(self, window: WindowSink) -> bool:
+        pressed = window.poll()
+        if pressed == TELL:
+            self._told = not self._told
+        return pressed != QUIT
+
+
 def _process(
     options: VideoOptions | ImageOptions | LiveOptions,
     engine: Engine,
     source: Source,
-    matting: Matting,
-    background: Background,
+    pipeline: Pipeline,
     sinks: Sequence[Sink],
     warnings: WarningList,
     after_frame: Callable[[Views], bool] = lambda views: True,
+    kept_up_by: Sequence[str] = (),
 ) -> int:
-    pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
     with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
 
         def advance(views: Views) -> bool:
@@ -149,7 +180,7 @@ def _process(
 
         done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
     if options.report is not None:
-        Report.of(done, pipeline, engine, warnings.texts).write(options.report)
+        Report.of(done, pipeline, engine, warnings.texts, list(kept_up_by)).write(options.report)
     log.info("%d frames in %.1f s (%.1f a second)", done.frames_out, done.seconds, done.frames_out / done.seconds)
     if options.output is not None:
         log.info("written to %s", options.output)

@@ -10,25 +10,33 @@ from tyro.conf import Positional, arg
 View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side"]
 BACKGROUNDS = "PICTURE|VIDEO|#rrggbb|blur[:RADIUS]"
 BackgroundName = Annotated[str, arg(metavar=BACKGROUNDS)]
+NETWORKS = ("auto", "rvm_mobilenetv3", "rvm_resnet50")  # for matting
+MATTINGS = "|".join((*NETWORKS, "chroma[:#rrggbb]", "FILE"))
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
-Harmonizer = Literal["s2crnet", "none"]
+Harmonizer = Literal["s2crnet", "curvenet", "duconet", "reinhard", "none"]
+Side = Literal[256, 1024]  # of the pictures for which DucoNet was published
 
 
 @dataclass(frozen=True)
 class Options:
     """Options that all commands share."""
 
-    matting: Literal["auto", "rvm_mobilenetv3", "rvm_resnet50"] = "auto"
-    """Matting network; auto takes the published weights that are downloaded, the small ones if there are none."""
+    matting: Annotated[str, arg(metavar=MATTINGS)] = "auto"
+    """Who is in the picture. A network: auto takes the published weights that are downloaded, the small ones if there
+    are none. chroma: who stands before a green or blue screen, or one of the colour given. FILE: a matte that was made
+    before, white where the person is: a video, a folder of pictures or a pattern such as mattes/%04d.png."""
     matting_weights: File = None
     """Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors)."""
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
     """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels. Small, full-length
     people: 0.6 to 1; a person filling a 1080p frame: 0.25."""
     harmonizer: Harmonizer = "s2crnet"
-    """Network that estimates the colour curves; none leaves colours as filmed."""
+    """What estimates the colour curves: s2crnet and curvenet are quick networks; duconet is a large one, for files, and
+    needs --harmonizer-weights; reinhard is a formula; none leaves colours as filmed."""
     harmonizer_weights: File = None
     """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""
+    harmonizer_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
+    """Side of the pictures that duconet's weights were trained for. Default: what the file says, or else 256."""
     strength: Annotated[float, arg(metavar="0..1")] = 1.0
     """How much of the colour change to take."""
     smoothing: Annotated[float, arg(metavar="SECONDS")] = 0.5
@@ -39,6 +47,8 @@ class Options:
     """Which picture to write."""
     engine: Literal["auto", "openvino", "torch"] = "auto"
     """What runs the networks; auto takes OpenVINO on a processor and torch on a GPU."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """How exactly the matting network computes; auto takes bf16 on processors and fp16 on GPUs that are fast at it."""
     codec: Annotated[str, arg(metavar="CODEC")] = "libx264"
     """Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ..."""
     crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None
@@ -103,7 +113,9 @@ class LiveOptions(Options):
     view: View = "side-by-side"
     """Which picture to show and record."""
     window: bool = True
-    """Show a window; it needs a display."""
+    """Show a window; it needs a display. Press h to hide or show the line with rate, delay and effort."""
+    fps: Annotated[float, arg(metavar="FPS")] = 30.0
+    """Frames a second to keep up with: where that is too much, curves come less often, then mattes get coarser."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +132,79 @@ class EvaluateOptions:
     resolution: Literal["256", "full"] = "256"
     """256: all pictures resized to 256x256, as published tables are made; full: as they are."""
     harmonizer: Harmonizer = "s2crnet"
-    """Network that estimates the colour curves; none leaves the composites as they are."""
+    """What estimates the colour curves; none leaves the composites as they are."""
     harmonizer_weights: File = None
     """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""
+    harmonizer_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
+    """Side of the pictures that duconet's weights were trained for. Default: what the file says, or else 256."""
     device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
     """Where the network runs; auto takes a GPU if there is one."""
     json: File = None
     """Write the averages to this JSON file."""
     html: File = None
     """Write a page to this file: the table, and the worst and best cases with their pictures and curves."""
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Measure all harmonizers on composites with known targets, beside the best curves that there are.
+
+    Example: python -m video_harmonizer compare --dataset iHarmony4 --markdown table.md --html table.html
+    """
+
+    dataset: Annotated[Path, arg(metavar="ROOT")] = tyro.MISSING
+    """Folder of iHarmony4 as published, or of some of its subsets: HCOCO, HAdobe5k, HFlickr, Hday2night."""
+    split: Literal["test", "train"] = "test"
+    """Which of the dataset's lists to take."""
+    resolution: Literal["256", "full"] = "256"
+    """256: all pictures resized to 256x256, as published tables are made; full: as they are."""
+    harmonizers: Annotated[str | None, arg(metavar="NAME,NAME", help_behavior_hint="")] = None
+    """Which to measure: some of reinhard, s2crnet, curvenet and duconet. Default: all whose weights are there."""
+    duconet_weights: File = None
+    """Checkpoint of duconet (.pth or .safetensors)."""
+    duconet_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
+    """Side of the pictures that it was trained for. Default: what the file says, or else 256."""
+    device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
+    """Where the networks run; auto takes a GPU if there is one."""
+    markdown: File = None
+    """Write the table to this Markdown file."""
+    html: File = None
+    """Write a page to this file: the table, and composites with all results beside each other."""
+    json: File = None
+    """Write the averages to this JSON file."""
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Measure what every stage and the whole cost here, against the textbook pipeline and against memory's own speed.
+
+    Example: python -m video_harmonizer bench --sizes 720p,1080p --json bench.json --plot bench.png
+    """
+
+    sizes: Annotated[str, arg(metavar="SIZE,SIZE")] = "480p,720p,1080p,2160p"
+    """Sizes of the pictures, by the shorter side."""
+    frames: int = 60
+    """Frames of each run. The textbook pipeline, which is slow, is given some seconds a run instead."""
+    source: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """Clip to measure on, scaled to each size and repeated as needed. Default: an own one, of a moving portrait."""
+    matting: Annotated[str, arg(metavar="|".join((*NETWORKS, "chroma[:#rrggbb]")))] = "auto"
+    """What finds the person. Nothing is downloaded: a network without weights is measured with made-up ones."""
+    matting_weights: File = None
+    """Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors)."""
+    downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
+    """Scale at which the matting network looks, over 0 to 1. Default: 0.25."""
+    engine: Literal["auto", "openvino", "torch"] = "auto"
+    """What runs the networks; auto takes OpenVINO on a processor and torch on a GPU."""
+    device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
+    """Where the networks run, the textbook's too; auto takes a GPU if there is one."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """How exactly the matting network computes; auto takes bf16 on processors and fp16 on GPUs that are fast at it."""
+    preset: Annotated[str, arg(metavar="PRESET")] = "ultrafast"
+    """Speed of the encoder, x264: ultrafast ... veryslow."""
+    json: File = None
+    """Write all numbers to this JSON file."""
+    plot: File = None
+    """Draw cost against resolution into this PNG file."""
 
 
 @dataclass(frozen=True)

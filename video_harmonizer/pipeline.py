@@ -1,13 +1,14 @@
 """The journey of a frame, and the loop that sends every frame of a source on it.
 
-Four threads share the work, each some frames ahead of the next: reading, matting, what follows it, writing.
+Threads share the work, each some frames ahead of the next: reading, looking, matting, what follows it, writing.
 """
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from itertools import starmap
+from typing import Any, ParamSpec, TypeVar
 
 from video_harmonizer.ahead import Ahead
 from video_harmonizer.background import Background
@@ -20,7 +21,8 @@ from video_harmonizer.sources import Source
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import SteadyEstimator
 
-MATTED_AHEAD = 1  # frames that wait with their mattes
+AHEAD = 2  # frames that wait between two threads
+TOGETHER = (("look",), ("matting",), ("background", "estimate", "smooth", "render", "write"))  # in one thread each
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +33,7 @@ class StageTimer:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._told = [0.0] * len(TOGETHER)
 
     def call(self, stage: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work and count its time for the stage."""
@@ -39,6 +42,11 @@ class StageTimer:
             return work(*args, **kwargs)
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+
+    def busiest(self) -> float:
+        """Seconds that the busiest thread has worked since the last call."""
+        before, self._told = self._told, [sum(self.seconds.get(stage, 0.0) for stage in part) for part in TOGETHER]
+        return max(now - then for now, then in zip(self._told, before, strict=True))
 
 
 @dataclass
@@ -52,14 +60,21 @@ class Pipeline:
     renderer: CPURenderer
     strength: float = 1.0  # 0 leaves the person as filmed, 1 takes the curves wholly
     timer: StageTimer = field(default_factory=StageTimer)
+    latency: float = 0.0  # seconds from the last frame's reading to its finished pictures
+    _read_at: dict[int, float] = field(default_factory=dict)  # by the index of frames that are under way
 
     def process(self, frame: Frame) -> Views:
         """Make the renderer's views of one frame; frames come in order."""
-        return self.compose(*self.matted(frame))
+        return self.compose(*self.matted(*self.look(frame)))
 
-    def matted(self, frame: Frame) -> tuple[Frame, Matte]:
-        """The first part of the journey: nothing after it has to be done for it to go on with the next frame."""
-        return frame, self.timer.call("matting", self.matting.matte, frame)
+    def look(self, frame: Frame) -> tuple[Frame, Any]:
+        """The first part of the journey: needs no earlier frame."""
+        self._read_at[frame.index] = time.perf_counter()
+        return frame, self.timer.call("look", self.matting.look, frame)
+
+    def matted(self, frame: Frame, seen: Any) -> tuple[Frame, Matte]:
+        """The second part: needs what the earlier frames left in the matting's memory."""
+        return frame, self.timer.call("matting", self.matting.matte, frame, seen)
 
     def compose(self, frame: Frame, matte: Matte) -> Views:
         """The rest of it."""
@@ -69,7 +84,9 @@ class Pipeline:
         estimate = timed("estimate", self.estimator.estimate, frame, matte, backdrop)
         curves = timed("smooth", self.smoother.update, estimate, frame.seconds, levels)
         curves = toward_identity(curves, self.strength)
-        return timed("render", self.renderer.render, frame, matte, backdrop, curves)
+        views = timed("render", self.renderer.render, frame, matte, backdrop, curves)
+        self.latency = time.perf_counter() - self._read_at.pop(frame.index)
+        return views
 
 
 @dataclass
@@ -99,7 +116,8 @@ def run(
     """
     done = Run()
     began = time.perf_counter()
-    matted = Ahead(map(pipeline.matted, _timed(source, pipeline.timer)), "matting", MATTED_AHEAD)
+    looked = Ahead(map(pipeline.look, _timed(source, pipeline.timer)), "look", AHEAD)
+    matted = Ahead(starmap(pipeline.matted, looked), "matting", AHEAD)
     try:
         try:
             for frame, matte in matted:
@@ -123,7 +141,9 @@ def run(
         raise
     finally:
         matted.stop()
+        looked.stop()
         source.close()
+        looked.join()
         matted.join()
         pipeline.background.close()
     done.seconds = time.perf_counter() - began

@@ -32,16 +32,21 @@ class Report:
     frames_out: int
     seconds: float
     fps: float  # frames out a second
-    stages: dict[str, float]  # milliseconds a frame
+    stages: dict[str, float]  # milliseconds a frame; they run beside each other
+    estimates: int  # how often curves were asked for: when the light changed, and now and then
     matting: str
     harmonizer: str
     device: str
     engine: str
+    precision: str
+    kept_up_by: list[str]  # what live video's frame budget made cheaper, and when
     warnings: list[str]
     interrupted: bool
 
     @classmethod
-    def of(cls, run: "Run", pipeline: "Pipeline", engine: "Engine", warnings: list[str]) -> "Report":
+    def of(
+        cls, run: "Run", pipeline: "Pipeline", engine: "Engine", warnings: list[str], kept_up_by: list[str]
+    ) -> "Report":
         frames = max(run.frames_out, 1)
         return cls(
             frames_in=run.frames_in,
@@ -49,10 +54,13 @@ class Report:
             seconds=round(run.seconds, 3),
             fps=round(run.frames_out / run.seconds, 2) if run.seconds else 0.0,
             stages={name: round(1e3 * seconds / frames, 3) for name, seconds in pipeline.timer.seconds.items()},
+            estimates=pipeline.estimator.asked,
             matting=pipeline.matting.name,
             harmonizer=pipeline.estimator.name,
             device=str(engine.device),
             engine=engine.name,
+            precision=engine.precision,
+            kept_up_by=kept_up_by,
             warnings=warnings,
             interrupted=run.interrupted,
         )

@@ -1,6 +1,7 @@
 """The owner of RVM's memory: when it carries on, when it starts afresh, what it gives."""
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import torch
 from torch import Tensor
 
 from rvm import MattingNetwork
-from rvm.decoder import States
+from rvm.decoder import Features, States
 from rvm.refiner import FastGuidedFilter
 from video_harmonizer.engine import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.rvm import MATTES, MAX_GAP_SECONDS, RVMMatting, load_network
+from video_harmonizer.pipeline import AHEAD
 from video_harmonizer.weights.load import read_state
 
 CPU = TorchEngine(torch.device("cpu"))
@@ -42,7 +44,12 @@ class CountingNetwork(MattingNetwork):
     def initial_states(self, batch: int, height: int, width: int) -> tuple[Tensor, ...]:
         return (torch.zeros(1),) * 4
 
-    def low_resolution_pass(self, base: Tensor, states: States, clip_length: int = 1) -> tuple[Tensor, Tensor, States]:
+    def encode(self, base: Tensor) -> Features:
+        return (base,) * 4
+
+    def decode(
+        self, base: Tensor, features: Features, states: States, clip_length: int = 1
+    ) -> tuple[Tensor, Tensor, States]:
         seen = states[0] + 1
         if self.failures(self.calls):
             seen = seen * torch.nan
@@ -174,8 +181,17 @@ def test_mattes_are_those_of_the_whole_network(refiner: str, size: tuple[int, in
 
 def test_mattes_stay_while_later_stages_are_at_them(matting: RVMMatting):
     mattes = [matting.matte(frame(index)) for index in range(MATTES)]
-    assert [round(matte.alpha[0, 0] / 25.5) for matte in mattes] == [1, 2, 3, 4]
+    assert [round(matte.alpha[0, 0] / 25.5) for matte in mattes] == list(range(1, MATTES + 1))
     assert matting.matte(frame(MATTES)).alpha is mattes[0].alpha
+    assert MATTES > AHEAD + 2  # those that wait, one ready to wait, and one in use
+
+
+def test_a_frame_may_be_looked_at_before_the_mattes_of_those_before_it(matting: RVMMatting):
+    frames = [frame(0), frame(1), frame(2, rgb=picture(10, 14)), frame(3)]
+    seen = [matting.look(one) for one in frames]
+    mattes = [matting.matte(one, look) for one, look in zip(frames, seen, strict=True)]
+    assert [round(matte.alpha[0, 0] / 25.5) for matte in mattes] == [1, 2, 1, 1]
+    assert [matte.alpha.shape for matte in mattes] == [one.size for one in frames]
 
 
 def test_alpha_is_rounded(matting: RVMMatting):
@@ -280,3 +296,35 @@ def test_a_slow_live_source_is_not_made_slower_by_settling():
     assert network.calls == 5 + 1
     matting.matte(frame(61, 9.0))  # a gap in the source itself
     assert network.calls == 5 + 1 + 5
+
+
+def test_another_scale_is_taken_once_the_network_is_ready_for_it_and_what_it_remembers_goes_with_it():
+    torch.manual_seed(0)
+    network = MattingNetwork("mobilenetv3", "fast_guided_filter")
+    matting = RVMMatting(network, 1.0, CPU, settling=0)
+    still = picture(64, 96)
+    matting.matte(frame(0, rgb=still))
+    matting.rescale(0.5)
+    wait_for_thread("rescale")
+    seen = matting.look(frame(1, rgb=still))
+    assert seen.base.shape == (1, 3, 32, 48)
+    matting.matte(frame(1, rgb=still), seen)
+    remembered = [state.clone() for state in matting._memory]
+    matting.reset()
+    matting.matte(frame(2, rgb=still), seen)
+    assert [state.shape for state in remembered] == [state.shape for state in matting._memory]
+    assert any(not torch.equal(old, new) for old, new in zip(remembered, matting._memory, strict=True))
+
+
+def test_a_scale_that_is_set_before_the_first_frame_holds_for_it():
+    network = CountingNetwork()
+    matting = RVMMatting(network, None, CPU, settling=0)
+    matting.rescale(0.5)
+    matting.matte(frame(0, rgb=np.zeros((90, 160, 3), np.uint8)))
+    assert network.sizes == [(45, 80)]
+
+
+def wait_for_thread(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(timeout=20)

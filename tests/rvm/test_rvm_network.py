@@ -82,7 +82,7 @@ def test_segmentation_and_matte_share_the_memory(network: MattingNetwork):
 def test_the_parts_give_what_the_whole_gives(network: MattingNetwork):
     source = torch.rand(1, 3, 64, 96)
     base = downsample(source, 0.5)
-    residual_alpha, hidden, states = network.low_resolution_pass(base, network.initial_states(1, 32, 48))
+    residual_alpha, hidden, states = network.decode(base, network.encode(base), network.initial_states(1, 32, 48))
     a, b = network.refiner.coefficients(base, residual_alpha, hidden)
     assert a.shape == b.shape == (1, 4, 32, 48)
     parts = *foreground_and_alpha(source, apply_coefficients(source, a, b)), *states
@@ -93,7 +93,7 @@ def test_the_parts_give_what_the_whole_gives(network: MattingNetwork):
 
 def test_full_resolution_is_not_refined(network: MattingNetwork):
     source = torch.rand(1, 3, 32, 48)
-    residual_alpha, *_ = network.low_resolution_pass(source, network.initial_states(1, 32, 48))
+    residual_alpha, *_ = network.decode(source, network.encode(source), network.initial_states(1, 32, 48))
     _, alpha = foreground_and_alpha(source, residual_alpha)
     torch.testing.assert_close(network(source)[1], alpha)
 

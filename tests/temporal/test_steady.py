@@ -5,7 +5,7 @@ import pytest
 
 from video_harmonizer.frame import Frame, Matte, ToneCurves
 from video_harmonizer.temporal.steady import CHANGE, INTERVAL, SteadyEstimator
-from video_harmonizer.thumbnails import Thumbnails
+from video_harmonizer.thumbnails import SIZE, Thumbnails
 
 HEIGHT, WIDTH = 60, 80
 RATE = 30
@@ -15,6 +15,7 @@ class Counting:
     """Answers with the number of the question; has no answer where nobody is in view."""
 
     name = "counting"
+    side = SIZE
 
     def __init__(self) -> None:
         self.questions = 0
@@ -100,3 +101,14 @@ def test_time_that_goes_back_is_another_scene():
 def test_an_interval_of_0_asks_at_every_frame():
     still = (picture(100), matte(), picture(50))
     assert asked_at(SteadyEstimator(Counting(), interval=0), [still] * 4) == [0, 1, 2, 3]
+
+
+def test_patience_waits_longer_and_bears_more():
+    still = (picture(100), matte(), picture(50))
+    subject = SteadyEstimator(Counting())
+    subject.patience = 2
+    assert asked_at(subject, [still] * 31) == [0, round(2 * INTERVAL * RATE)]
+    brighter = (picture(100 + 1.5 * CHANGE), matte(), picture(50))
+    subject = SteadyEstimator(Counting())
+    subject.patience = 2
+    assert asked_at(subject, [still, brighter]) == [0]

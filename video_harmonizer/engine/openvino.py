@@ -20,21 +20,37 @@ from openvino.frontend import FrontEndManager
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
 from video_harmonizer.engine import Prepared, TorchEngine
+from video_harmonizer.errors import InputError
 from video_harmonizer.weights import cache
 
 log = logging.getLogger(__name__)
 
+# Two networks run at a time, each half of the processor; on more threads than that they would wait for each other.
+THREADS = max(1, len(os.sched_getaffinity(0)) // 2 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 2) // 2)
+
 
 class OpenVINOEngine:
-    """Converts a module by tracing it with the example, in float32, and compiles it for one call at a time."""
+    """Converts a module by tracing it with the example and compiles it for one call at a time.
+
+    Args:
+        precision: auto, fp32 or bf16; auto is bf16 on a processor that has instructions for it.
+
+    Raises:
+        InputError: the processor can't compute so.
+    """
 
     name = "openvino"
     device = torch.device("cpu")
 
-    def __init__(self) -> None:
+    def __init__(self, precision: str = "auto") -> None:
         self._core = ov.Core()
+        able = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if precision == "fp16" or (precision == "bf16" and not able):
+            others = "auto, fp32 or bf16" if able else "auto or fp32"
+            raise InputError(f"--precision {precision}: this processor has no instructions for it; give {others}")
+        self.precision = ("bf16" if able else "fp32") if precision == "auto" else precision
 
-    def prepare(self, module: nn.Module, example: Sequence[Tensor], key: str) -> Prepared:
+    def prepare(self, module: nn.Module, example: Sequence[Tensor], key: str, exact: bool = False) -> Prepared:
         path = _kept_as(key, example)
         model = self._read(path)
         if model is None:
@@ -43,9 +59,15 @@ class OpenVINOEngine:
             except Exception as error:  # of many kinds, for instance where a frame of few pixels pools to nothing
                 log.warning("engine: OpenVINO can't take this network at this size, so torch runs it")
                 log.debug("%s", error)
-                return TorchEngine(self.device).prepare(module, example, key)
+                return TorchEngine(self.device, "fp32").prepare(module, example, key)
             _keep(model, path)
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        narrow = self.precision == "bf16" and not exact
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": THREADS,
+            "ENABLE_CPU_PINNING": False,  # networks that run beside each other would be pinned to the same cores
+        }
         request = self._core.compile_model(model, "CPU", settings).create_infer_request()
 
         def run(*inputs: Tensor) -> tuple[Tensor, ...]:

@@ -1,15 +1,15 @@
 """``python -m video_harmonizer evaluate``: measure a harmonizer on iHarmony4 and write down what was found."""
 
-import hashlib
 import json
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from video_harmonizer import assemble, weights
+from video_harmonizer import assemble
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.evaluate import Case, evaluate, milliseconds
 from video_harmonizer.evaluation.gallery import Gallery
@@ -19,7 +19,9 @@ from video_harmonizer.evaluation.sheet import page
 from video_harmonizer.iharmony4 import list_entries
 from video_harmonizer.options import EvaluateOptions, Options
 from video_harmonizer.sinks.staging import StagedFile, cannot_write
+from video_harmonizer.weights.cache import sha256_of
 
+SUFFIXES = {"--json": ".json", "--html": ".html", "--markdown": ".md"}
 RESOLUTIONS = {"256": 256, "full": None}
 CONVENTIONS = {
     "256": "256x256: pictures resized bicubically (antialiased), masks to the nearest pixel.",
@@ -34,19 +36,23 @@ METRICS = (
 def evaluate_command(options: EvaluateOptions) -> None:
     """Print the table, and write the files that are asked for. Raises InputError before the work for bad input."""
     with ExitStack() as cleanup:
-        checkpoint = _checkpoint(options)
-        entries = list_entries(options.dataset, options.split)
-        as_json = _staged(cleanup, "--json", options.json, checkpoint)
-        as_html = _staged(cleanup, "--html", options.html, checkpoint)
-        engine = assemble.choose_engine("auto", options.device)
-        estimator = assemble.make_estimator(
-            Options(harmonizer=options.harmonizer, harmonizer_weights=options.harmonizer_weights), engine
+        chosen = Options(
+            harmonizer=options.harmonizer,
+            harmonizer_weights=options.harmonizer_weights,
+            harmonizer_side=options.harmonizer_side,
         )
-        digest = _sha256(checkpoint) if checkpoint else None  # now, as a training may replace the file meanwhile
+        checkpoint = assemble.harmonizer_weights(chosen)
+        entries = list_entries(options.dataset, options.split)
+        inputs = [checkpoint] if checkpoint else []
+        as_json = staged(cleanup, "--json", options.json, inputs)
+        as_html = staged(cleanup, "--html", options.html, inputs)
+        engine = assemble.choose_engine("auto", options.device)
+        estimator = assemble.make_estimator(chosen, engine)
+        digest = sha256_of(checkpoint) if checkpoint else None  # now, as a training may replace the file meanwhile
         began = time.monotonic()
         cases: list[Case] = []
         gallery = Gallery() if as_html else None
-        outcomes = evaluate(entries, estimator.estimate, RESOLUTIONS[options.resolution])
+        outcomes = evaluate(entries, estimator.estimate, RESOLUTIONS[options.resolution], estimator.side)
         for outcome in tqdm(outcomes, total=len(entries), unit="image", dynamic_ncols=True, disable=None):
             if isinstance(outcome, InputError):
                 continue  # it was logged
@@ -62,48 +68,42 @@ def evaluate_command(options: EvaluateOptions) -> None:
             "split": options.split,
             "resolution": options.resolution,
             "harmonizer": estimator.name,
+            "side": estimator.side,  # of the thumbnails
             "weights": checkpoint.name if checkpoint else None,
             "weights_sha256": digest,
             "device": str(engine.device),
             "seconds": round(time.monotonic() - began, 1),
-            "estimator_ms": round(milliseconds(estimator.estimate), 2),
+            "estimator_ms": round(milliseconds(estimator.estimate, estimator.side), 2),
             "skipped": len(entries) - len(cases),  # pictures that could not be used, each named in a warning
             "without_curves": sum(not case.answered for case in cases),  # scored as the composite that they are
         }
-        rows, notes = table(results, estimator.name), _notes(facts)
+        rows, notes = table({estimator.name: results}), _notes(facts)
         print("\n".join([aligned(rows), "", *notes]))
         if as_json is not None:
-            _write(as_json, json.dumps(results.to_json() | facts, indent=2) + "\n")
+            write(as_json, json.dumps(results.to_json() | facts, indent=2) + "\n")
         if as_html is not None and gallery is not None:
             title = f"{estimator.name} on the {options.split} split of {options.dataset.resolve().name}"
-            _write(as_html, page(title, rows, notes, gallery))
+            write(as_html, page(title, rows, notes, gallery))
 
 
-def _checkpoint(options: EvaluateOptions) -> Path | None:
-    """The harmonizer's weights; None for one that has none."""
-    if options.harmonizer == "none":
-        return None
-    return options.harmonizer_weights or weights.path(options.harmonizer)
-
-
-def _staged(cleanup: ExitStack, option: str, path: Path | None, checkpoint: Path | None) -> StagedFile | None:
-    """A place for an output, refused now and not after the work."""
+def staged(cleanup: ExitStack, option: str, path: Path | None, inputs: Iterable[Path]) -> StagedFile | None:
+    """A place for an option's output, refused now and not after the work."""
     if path is None:
         return None
-    suffix = option.replace("--", ".")
-    if path.suffix.lower() != suffix:  # above all, not a checkpoint whose name slipped in here
-        raise InputError(f"{option} {path}: want a file name that ends in {suffix}")
-    staged = StagedFile(path, [checkpoint] if checkpoint else [])
-    cleanup.callback(staged.discard)  # does nothing once it is published
-    return staged
+    if path.suffix.lower() != SUFFIXES[option]:  # above all, not a checkpoint whose name slipped in here
+        raise InputError(f"{option} {path}: want a file name that ends in {SUFFIXES[option]}")
+    place = StagedFile(path, inputs)
+    cleanup.callback(place.discard)  # does nothing once it is published
+    return place
 
 
-def _write(staged: StagedFile, text: str) -> None:
+def write(place: StagedFile, text: str) -> None:
+    """Publish the text there; raises InputError where the disk does not let it."""
     try:
-        staged.path.write_text(text, encoding="utf-8")
-        staged.publish()
+        place.path.write_text(text, encoding="utf-8")
+        place.publish()
     except OSError as error:
-        raise cannot_write(staged.final, error) from error
+        raise cannot_write(place.final, error) from error
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:
@@ -115,8 +115,3 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         f"{facts['seconds']:.0f} s, estimator {facts['estimator_ms']:.1f} ms a picture on {facts['device']}; "
         f"{facts['skipped']} skipped, {facts['without_curves']} without curves.",
     ]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 LEVELS = 256  # everything is measured on 8 bits
 THREADS = min(4, os.cpu_count() or 1)  # that read and score; each holds full-resolution pictures
 
+PATIENCE = 10.0  # seconds after which a slow estimator's time is known well enough
+
 Estimate = Callable[[Thumbnails | None, int], ToneCurves | None]
+Answer = Callable[[Sample], ToneCurves | None]  # which may look at the target
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -58,20 +61,39 @@ class Pictures:
 class _Estimated:
     entry: Entry
     sample: Sample
-    curves: ToneCurves | None
+    curves: list[ToneCurves | None]
 
 
 def evaluate(
-    entries: Sequence[Entry], estimate: Estimate, size: int | None
+    entries: Sequence[Entry], estimate: Estimate, size: int | None, side: int = SIZE
 ) -> Iterator[tuple[Case, Pictures] | InputError]:
     """Harmonize and score every entry, in order; an error, logged too, for each whose pictures can't be used.
-
-    Pictures are read and scored in threads around the estimator, which is asked from the caller's alone, one picture
-    at a time. No more than a few pictures are held at once.
 
     Args:
         estimate: an estimator's; asked with the thumbnails that the live path makes.
         size: side in pixels to which pictures are resized before all else; None keeps full resolution.
+        side: of the thumbnails in pixels.
+    """
+    for outcome in evaluate_each(entries, [answer_of(estimate, side)], size):
+        yield outcome if isinstance(outcome, InputError) else outcome[0]
+
+
+def answer_of(estimate: Estimate, side: int) -> Answer:
+    """What an estimator says of a composite."""
+
+    def answer(sample: Sample) -> ToneCurves | None:
+        return estimate(make_thumbnails(sample.composite, Matte(sample.mask), sample.composite, side), LEVELS)
+
+    return answer
+
+
+def evaluate_each(
+    entries: Sequence[Entry], answers: Sequence[Answer], size: int | None
+) -> Iterator[list[tuple[Case, Pictures]] | InputError]:
+    """As `evaluate`, with several answers to every entry, which is read once.
+
+    Pictures are read and scored in threads around the answers, for which the caller's thread alone asks, one picture
+    at a time. No more than a few pictures are held at once.
     """
 
     def read(entry: Entry) -> tuple[Entry, Sample] | InputError:
@@ -85,8 +107,7 @@ def evaluate(
         if isinstance(item, InputError):
             return item
         entry, sample = item
-        thumbnails = make_thumbnails(sample.composite, Matte(sample.mask), sample.composite)
-        return _Estimated(entry, sample, estimate(thumbnails, LEVELS))
+        return _Estimated(entry, sample, [answer(sample) for answer in answers])
 
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as scorers:
         yield from _ahead(scorers, _measure, map(ask, _ahead(readers, read, entries)))
@@ -103,14 +124,14 @@ def render(sample: Sample, curves: ToneCurves) -> np.ndarray:
     return np.where(sample.mask[..., None] > 127, views.images["harmonized"], sample.composite)
 
 
-def milliseconds(estimate: Estimate, repeats: int = 20) -> float:
+def milliseconds(estimate: Estimate, side: int = SIZE, repeats: int = 20) -> float:
     """The median time of one estimate, with nothing else going on, which is not so while `evaluate` works."""
-    noise = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    mask[SIZE // 4 :, SIZE // 4 : -SIZE // 4] = 255
-    thumbnails = make_thumbnails(noise, Matte(mask), noise)
-    times = []
-    for _ in range(repeats):
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    mask = np.zeros((side, side), np.uint8)
+    mask[side // 4 :, side // 4 : -side // 4] = 255
+    thumbnails = make_thumbnails(noise, Matte(mask), noise, side)
+    times: list[float] = []
+    while len(times) < repeats and sum(times) < PATIENCE:
         began = time.perf_counter()
         estimate(thumbnails, LEVELS)
         times.append(time.perf_counter() - began)
@@ -128,20 +149,18 @@ def _usable(entry: Entry, size: int | None) -> Sample:
     return sample
 
 
-def _measure(estimated: _Estimated | InputError) -> tuple[Case, Pictures] | InputError:
+def _measure(estimated: _Estimated | InputError) -> list[tuple[Case, Pictures]] | InputError:
     if isinstance(estimated, InputError):
         return estimated
     sample, mask = estimated.sample, estimated.sample.mask > 127
-    curves = estimated.curves or ToneCurves.identity(LEVELS)
-    result = render(sample, curves)
-    case = Case(
-        entry=estimated.entry,
-        share=float(mask.mean()),
-        result=score(result, sample.real, mask),
-        composite=score(sample.composite, sample.real, mask),
-        answered=estimated.curves is not None,
-    )
-    return case, Pictures(sample, result, curves)
+    share, before = float(mask.mean()), score(sample.composite, sample.real, mask)
+    measured = []
+    for answer in estimated.curves:
+        curves = answer or ToneCurves.identity(LEVELS)
+        result = render(sample, curves)
+        case = Case(estimated.entry, share, score(result, sample.real, mask), before, answered=answer is not None)
+        measured.append((case, Pictures(sample, result, curves)))
+    return measured
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:

@@ -2,8 +2,9 @@
 
 import base64
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -14,17 +15,24 @@ from video_harmonizer.frame import ToneCurves
 COUNT = 12  # cases in each section
 SIDE = 256  # pixels, the longer side of a shown picture
 
+C = TypeVar("C")  # what is known of an entry
+
 
 @dataclass(frozen=True)
-class Exhibit:
+class Exhibit(Generic[C]):
     """A case with its pictures, ready for a page."""
 
-    case: Case
+    case: C
+    note: str  # what was measured
     pictures: dict[str, str]  # caption -> data URI
-    curves: dict[str, str]  # colour -> points of a polyline over 0..255, y downwards
+    curves: dict[str, str]  # colour -> points of a polyline over 0..255, y downwards; may be empty
 
-    @classmethod
-    def of(cls, case: Case, pictures: Pictures) -> "Exhibit":
+    @staticmethod
+    def of(case: Case, pictures: Pictures) -> "Exhibit[Case]":
+        before, after = case.composite, case.result
+        note = f"fMSE {before.fmse:.0f} → {after.fmse:.0f}, PSNR {before.psnr:.2f} → {after.psnr:.2f} dB"
+        if not case.answered:
+            note += "; no curves were estimated, the composite is as it was"
         sample = pictures.sample
         shown = {
             "mask": sample.mask,
@@ -32,26 +40,28 @@ class Exhibit:
             "result": pictures.result,
             "target": sample.real,
         }
-        return cls(case, {caption: data_uri(picture) for caption, picture in shown.items()}, polylines(pictures.curves))
+        uris = {caption: data_uri(picture) for caption, picture in shown.items()}
+        return Exhibit(case, note, uris, polylines(pictures.curves))
 
 
-class Section:
+class Section(Generic[C]):
     """The `COUNT` cases with the highest key.
 
     Args:
         key: what the cases are chosen and ordered by, highest first.
     """
 
-    def __init__(self, title: str, key: Callable[[Case], float]) -> None:
+    def __init__(self, title: str, key: Callable[[C], float]) -> None:
         self.title = title
         self._key = key
-        self._heap: list[tuple[float, int, Exhibit]] = []  # the lowest first; the number keeps exhibits from comparing
+        # the lowest first; the number keeps exhibits from comparing
+        self._heap: list[tuple[float, int, Exhibit[C]]] = []
         self._number = 0
 
-    def wants(self, case: Case) -> bool:
+    def wants(self, case: C) -> bool:
         return len(self._heap) < COUNT or self._key(case) > self._heap[0][0]
 
-    def add(self, exhibit: Exhibit) -> None:
+    def add(self, exhibit: Exhibit[C]) -> None:
         self._number -= 1  # of equals the earlier one stays
         item = (self._key(exhibit.case), self._number, exhibit)
         if len(self._heap) < COUNT:
@@ -59,7 +69,7 @@ class Section:
         else:
             heapq.heappushpop(self._heap, item)
 
-    def exhibits(self) -> list[Exhibit]:
+    def exhibits(self) -> list[Exhibit[C]]:
         return [exhibit for _, _, exhibit in sorted(self._heap, key=lambda item: item[:2], reverse=True)]
 
 
@@ -67,7 +77,7 @@ class Gallery:
     """Sections of the worst and the best."""
 
     def __init__(self) -> None:
-        self.sections = [
+        self.sections: list[Section[Case]] = [
             Section("Worst: the highest fMSE", lambda case: case.result.fmse),
             Section("Worst: the least fMSE taken away, or the most added", lambda case: -case.gain),
             Section("Best: the most fMSE taken away", lambda case: case.gain),
@@ -76,11 +86,16 @@ class Gallery:
 
     def show(self, case: Case, pictures: Pictures) -> None:
         """Keep small copies of the pictures if the case is among the worst or best so far."""
-        sections = [section for section in self.sections if section.wants(case)]
-        if sections:
-            exhibit = Exhibit.of(case, pictures)
-            for section in sections:
-                section.add(exhibit)
+        keep(self.sections, case, lambda: Exhibit.of(case, pictures))
+
+
+def keep(sections: Sequence[Section[C]], case: C, make: Callable[[], Exhibit[C]]) -> None:
+    """Make the exhibit, where a section wants it, and add it there."""
+    wanting = [section for section in sections if section.wants(case)]
+    if wanting:
+        exhibit = make()
+        for section in wanting:
+            section.add(exhibit)
 
 
 def data_uri(picture: np.ndarray) -> str:

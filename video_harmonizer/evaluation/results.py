@@ -1,6 +1,6 @@
 """What was measured of a whole dataset: averages over all, by subset and by foreground share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from statistics import fmean
 from typing import Any
@@ -68,11 +68,18 @@ def average(scores: Sequence[Scores]) -> Averages:
     return averages
 
 
-def table(results: Results, harmonizer: str) -> list[list[str]]:
-    """Rows of cells, the headings first: two rows a group, of the composite and of the harmonizer."""
+def table(results: Mapping[str, Results]) -> list[list[str]]:
+    """Rows of cells, the headings first: for each group a row of the composites and one of each harmonizer.
+
+    Args:
+        results: by the harmonizers' names, all of the same pictures.
+    """
     rows = [["", "", "n", "PSNR", "MSE", "fMSE", "fPSNR", "SSIM"]]
-    for title, group in results.groups():
-        for name, averages in (("composite", group.composite), (harmonizer, group.result)):
+    for titled in zip(*(one.groups() for one in results.values()), strict=True):
+        title, first = titled[0]
+        lines = {"composite": first.composite}
+        lines |= {name: group.result for name, (_, group) in zip(results, titled, strict=True)}
+        for name, averages in lines.items():
             if averages["n"]:
                 decimals = {"n": 0, "psnr": 2, "mse": 2, "fmse": 1, "fpsnr": 2, "ssim": 4}
                 cells = [f"{averages[key]:.{places}f}" for key, places in decimals.items()]
@@ -91,3 +98,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, the headings first, as a Markdown table."""
+    rule = ["---" if column < 2 else "--:" for column in range(len(rows[0]))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:]))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jinja2
 
+from video_harmonizer.evaluation.compare_gallery import ComparisonGallery
 from video_harmonizer.evaluation.gallery import Gallery
 
 _PAGE = """<!DOCTYPE html>
@@ -17,7 +18,7 @@ _PAGE = """<!DOCTYPE html>
   h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2.5em; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
   th, td { padding: .2em .8em; text-align: right; } td:first-child, td:nth-child(2) { text-align: left; }
-  tr:nth-child(odd) > * { border-bottom: 1px solid #ccc; }
+  tr:has(td:first-child:not(:empty)) > * { border-top: 1px solid #ccc; }
   article { margin: 1.2em 0; } article p { margin: 0 0 .3em; }
   .row { display: flex; flex-wrap: wrap; gap: 6px; align-items: flex-start; }
   figure { margin: 0; } figcaption { font-size: 12px; color: #666; }
@@ -38,16 +39,16 @@ _PAGE = """<!DOCTYPE html>
 {% for exhibit in section.exhibits() %}{% set case = exhibit.case %}
 <article>
 <p><b>{{ case.entry.subset }}/{{ case.entry.name }}</b>: {{ "%.1f" | format(100 * case.share) }} % foreground,
-fMSE {{ "%.0f" | format(case.composite.fmse) }} → <b>{{ "%.0f" | format(case.result.fmse) }}</b>,
-PSNR {{ "%.2f" | format(case.composite.psnr) }} → <b>{{ "%.2f" | format(case.result.psnr) }}</b> dB
-{%- if not case.answered %}; no curves were estimated, the composite is as it was{% endif %}</p>
+{{ exhibit.note }}</p>
 <div class="row">
 {% for caption, uri in exhibit.pictures.items() %}
 <figure><img src="{{ uri }}" alt="{{ caption }}"><figcaption>{{ caption }}</figcaption></figure>
 {% endfor %}
+{% if exhibit.curves %}
 <figure><svg viewBox="0 0 255 255"><polyline points="0,255 255,0" stroke="#bbb" stroke-dasharray="6"/>
 {% for color, points in exhibit.curves.items() %}<polyline points="{{ points }}" stroke="{{ color }}"/>
 {% endfor %}</svg><figcaption>curves: level before → after</figcaption></figure>
+{% endif %}
 </div>
 </article>
 {% endfor %}{% endfor %}
@@ -55,7 +56,7 @@ PSNR {{ "%.2f" | format(case.composite.psnr) }} → <b>{{ "%.2f" | format(case.r
 """
 
 
-def page(title: str, rows: Sequence[Sequence[str]], notes: Sequence[str], gallery: Gallery) -> str:
+def page(title: str, rows: Sequence[Sequence[str]], notes: Sequence[str], gallery: Gallery | ComparisonGallery) -> str:
     """The HTML text.
 
     Args:

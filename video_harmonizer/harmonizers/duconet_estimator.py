@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from video_harmonizer.engine import Engine, fingerprint
+from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.duconet import MULTIPLE, DucoNet
 from video_harmonizer.harmonizers.fit import fit_curves
 from video_harmonizer.harmonizers.lab import opencv_lab
 from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, Thumbnails
-from video_harmonizer.weights.load import load_into, read_state
+from video_harmonizer.weights.load import load_into, read_metadata, read_state
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,12 @@ class HarmonizeStep(nn.Module):
         answer = self.network(normalized, mask[:, None].float() / 255, opencv_lab(image))
         return ((answer * self.deviation + self.mean).clamp(0, 1).movedim(1, -1),)
 
+    @staticmethod
+    def example(side: int, device: torch.device) -> tuple[Tensor, ...]:
+        """Inputs of that size."""
+        blank = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=device)
+        return blank, blank[..., 0]
+
 
 class DucoNetEstimator:
     """The curves that come closest to what DucoNet makes of a thumbnail.
@@ -56,9 +63,10 @@ class DucoNetEstimator:
             raise ValueError(f"got a side of {side} pixels; want a multiple of {MULTIPLE}")
         self.side = side
         self._engine = engine
-        step = HarmonizeStep(network)
-        blank = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=engine.device)
-        self._run = engine.prepare(step, (blank, blank[..., 0]), fingerprint(step))
+        self.step = HarmonizeStep(network)
+        self._run = engine.prepare(
+            self.step, self.step.example(side, engine.device), fingerprint(self.step), exact=True
+        )
         self._warned = False
 
     def harmonize(self, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -92,12 +100,25 @@ class DucoNetEstimator:
         return fit_curves(thumbnails.background[inside], after, samples)
 
 
-def load_duconet(path: Path, engine: Engine, side: int = SIZE) -> DucoNetEstimator:
-    """An estimator with the weights of that file: the authors' checkpoint for that side, or one trained here.
+def load_duconet(path: Path, engine: Engine, side: int | None = None) -> DucoNetEstimator:
+    """An estimator with the weights of that file: the authors' checkpoint, or one trained here.
+
+    Args:
+        side: of the pictures that the network looks at, in pixels. Weights do not tell it. None takes what a
+            ``.safetensors`` file says of itself, or else 256.
 
     Raises:
-        InputError: the file is not a checkpoint of this network.
+        InputError: the file is not a checkpoint of this network, or says of itself a side that can't be.
     """
     network = DucoNet()
     load_into(network, read_state(path), str(path))
-    return DucoNetEstimator(network, engine, side)
+    return DucoNetEstimator(network, engine, side or _side_of(path))
+
+
+def _side_of(path: Path) -> int:
+    said = read_metadata(path).get("side", str(SIZE))
+    if not said.isdecimal() or not int(said) or int(said) % MULTIPLE:
+        raise InputError(
+            f"{path}: says of itself side {said!r}, want a multiple of {MULTIPLE}; give the side of its training"
+        )
+    return int(said)

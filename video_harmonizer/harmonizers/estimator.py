@@ -38,18 +38,30 @@ class EstimateStep(nn.Module):
         )
         return (self.network(*(picture.float() / 255 for picture in pictures)),)
 
+    @staticmethod
+    def example(side: int, device: torch.device) -> tuple[Tensor, ...]:
+        """Inputs of that size."""
+        blank = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=device)
+        return blank, blank[..., 0], blank, blank[..., 0]
+
 
 class CurveEstimator:
-    """Asks a curve network what the foreground's colours should become."""
+    """Asks a curve network what the foreground's colours should become.
 
-    def __init__(self, network: S2CRNet | CurveNet, engine: Engine, name: str, label: int | None = None) -> None:
+    Args:
+        side: of the thumbnails in pixels.
+    """
+
+    def __init__(
+        self, network: S2CRNet | CurveNet, engine: Engine, name: str, label: int | None = None, side: int = SIZE
+    ) -> None:
         self.name = name
+        self.side = side
+        self.step = EstimateStep(network, label)
         self._draw = network.draw
         self._engine = engine
-        blank = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8, device=engine.device)
-        example = (blank, blank[..., 0], blank, blank[..., 0])
-        step = EstimateStep(network, label)
-        self._ask = engine.prepare(step, example, f"{fingerprint(step)} {label}")
+        example = self.step.example(side, engine.device)
+        self._ask = engine.prepare(self.step, example, f"{fingerprint(self.step)} {label}", exact=True)
         self._warned = False
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
@@ -83,13 +95,14 @@ class NoHarmonizer:
     """Leaves the person as filmed."""
 
     name = "none"
+    side = SIZE
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """Always the identity."""
         return ToneCurves.identity(samples)
 
 
-def load_estimator(name: str, path: Path, engine: Engine) -> CurveEstimator:
+def load_estimator(name: str, path: Path, engine: Engine, side: int = SIZE) -> CurveEstimator:
     """An estimator with the weights of that file.
 
     Our own files say which network they are of, ``s2crnet`` or ``curvenet``, how many stages it has and whether it
@@ -103,4 +116,4 @@ def load_estimator(name: str, path: Path, engine: Engine) -> CurveEstimator:
     name = about.get("network", name)
     network = CurveNet() if name == "curvenet" else S2CRNet(int(about.get("stages", 2)))
     load_into(network, state, str(path))
-    return CurveEstimator(network, engine, name, label=PERSON if about.get("semantic") == "true" else None)
+    return CurveEstimator(network, engine, name, PERSON if about.get("semantic") == "true" else None, side)

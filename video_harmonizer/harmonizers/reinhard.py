@@ -11,7 +11,7 @@ from skimage.color import lab2rgb, rgb2lab
 
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.fit import fit_curves
-from video_harmonizer.thumbnails import MIN_PIXELS, Thumbnails, paste
+from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, Thumbnails, paste
 
 MIN_DEVIATION = 0.1  # of Lab: a foreground without shades is moved, not spread
 
@@ -49,6 +49,7 @@ class ReinhardEstimator:
     """The curves that come closest to Reinhard's transfer of a thumbnail."""
 
     name = "reinhard"
+    side = SIZE  # of the thumbnails in pixels
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """Curves of ``samples`` levels; None where there is nobody, or no background left to match."""

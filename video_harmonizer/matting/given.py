@@ -1,13 +1,16 @@
 """A matte that is there already."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.matting import Matting
 
 
-class GivenMask:
+class GivenMask(Matting):
     """One mask for a picture: white is the foreground.
 
     Args:
@@ -22,7 +25,7 @@ class GivenMask:
         self._alpha = cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
         self._file = name
 
-    def matte(self, frame: Frame) -> Matte:
+    def matte(self, frame: Frame, seen: Any = None) -> Matte:
         if self._alpha.shape != frame.size:
             (height, width), (h, w) = frame.size, self._alpha.shape
             raise InputError(f"{self._file}: mask of {w}x{h} for a picture of {width}x{height}; give one of its size")

@@ -1,19 +1,25 @@
 """Matting with RobustVideoMatting: one owner of the network's memory, from frame to matte."""
 
 import logging
+import threading
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rvm import MattingNetwork
 from video_harmonizer.engine import Engine, Prepared, fingerprint
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.matting import Matting
 from video_harmonizer.matting.kernels import apply_coefficients, shrink
 from video_harmonizer.weights.load import load_into
 
 logger = logging.getLogger(__name__)
+
+Size = tuple[int, int]  # height, width
 
 # Across a longer gap (a cut, a seek, a camera that stalled) people have moved further than the network's
 # memory, trained on neighbouring frames, can follow: an old silhouette would haunt the new picture.
@@ -24,14 +30,25 @@ MAX_GAP_SECONDS = 1.0
 SETTLING_PASSES = 6
 
 AUTO_LONGEST_SIDE = 512  # low-res pixels; what the network was trained for
-MATTES = 4  # that exist at a time: later stages may still be at earlier frames
+MATTES = 5  # that exist at a time: later stages may still be at earlier frames
 
 
-class LowResolutionStep(nn.Module):
-    """All of the network that is worth an engine: one small frame in, the guided filter's coefficients out.
+class EncodeStep(nn.Module):
+    """The network's first half: (1, 3, h, w) float 0..1 -> features at four sizes."""
 
-    (1, 3, h, w) float 0..1 and the memory -> slopes and offsets of residual R, G, B and alpha, (4, h, w) each; a sum
-    that is finite if all is; the memory.
+    def __init__(self, network: MattingNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, base: Tensor) -> tuple[Tensor, ...]:
+        return self.network.encode(base)
+
+
+class DecodeStep(nn.Module):
+    """Its second half, that remembers, up to the guided filter's coefficients.
+
+    The same picture, its features and the memory -> slopes and offsets of residual R, G, B and alpha, (4, h, w) each;
+    a sum that is finite if all is; the memory.
     """
 
     def __init__(self, network: MattingNetwork, refined: bool) -> None:
@@ -39,8 +56,9 @@ class LowResolutionStep(nn.Module):
         self.network = network
         self.refined = refined  # at full size there is nothing to refine: offsets are the answer
 
-    def forward(self, base: Tensor, r1: Tensor, r2: Tensor, r3: Tensor, r4: Tensor) -> tuple[Tensor, ...]:
-        residual_alpha, hidden, memory = self.network.low_resolution_pass(base, (r1, r2, r3, r4))
+    def forward(self, base: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        features, memory = given[:4], given[4:]
+        residual_alpha, hidden, memory = self.network.decode(base, features, memory)
         a, b = torch.zeros_like(residual_alpha), residual_alpha
         if self.refined:
             a, b = self.network.refiner.coefficients(base, residual_alpha, hidden)
@@ -49,7 +67,16 @@ class LowResolutionStep(nn.Module):
         return a[0], b[0], total, *memory
 
 
-class RVMMatting:
+@dataclass(frozen=True)
+class Look:
+    """What the network's first half found in a frame, and the second half for its size."""
+
+    base: Tensor  # (1, 3, h, w), the frame at low resolution
+    features: tuple[Tensor, ...]
+    decode: Prepared
+
+
+class RVMMatting(Matting):
     """Recurrent: each matte builds on the frames before it.
 
     Starts afresh by itself when the frame's size changes, and when index or time jump (see MAX_GAP_SECONDS).
@@ -82,9 +109,8 @@ class RVMMatting:
         self._network = network.to(engine.device).eval()
         self._downsample_ratio = downsample_ratio
         self._engine = engine
-        self._step: Prepared | None = None
-        self._step_is_for: tuple[tuple[int, int], bool] | None = None
-        self._base = np.empty((1, 3, 0, 0), np.float32)
+        self._scale = 1.0
+        self._steps: dict[tuple[Size, Size], tuple[Prepared, Prepared]] = {}  # encode, decode; by a frame's sizes
         self._buffers: list[tuple[np.ndarray, np.ndarray]] = []
         self._settling = settling
         self._warned = False
@@ -93,54 +119,80 @@ class RVMMatting:
     def reset(self) -> None:
         """Forget every frame seen so far."""
         self._memory: tuple[Tensor, ...] = ()
+        self._seen_at = torch.Size()  # shape of the picture that the memory is of
         self._last_frame: tuple[tuple[int, int], int, float] | None = None  # size, index, seconds
         self._last_good: Matte | None = None
 
-    def matte(self, frame: Frame) -> Matte:
+    def look(self, frame: Frame) -> Look:
+        """The frame at low resolution and its features."""
+        scale = self._scale
+        encode, decode = self._steps_for(frame.size, scale)
+        base = torch.empty(1, 3, *self._small(frame.size, scale))
+        shrink(np.ascontiguousarray(frame.rgb), self._ratio_for(frame.size) * scale, base[0].numpy())
+        base = base.to(self._engine.device)
+        return Look(base, encode(base), decode)
+
+    def matte(self, frame: Frame, seen: Look | None = None) -> Matte:
         """Alpha (H, W) uint8; foreground (H, W, 3) of the frame's dtype: they stay for the next `MATTES - 1` calls."""
-        fresh = not self._continues(frame)
-        # after frames that a live source dropped, it is we who were slow: settling would make us slower still
-        late = self._last_frame is not None and frame.index > self._last_frame[1] + 1
-        if fresh:
+        seen = seen or self.look(frame)
+        if not self._continues(frame):
+            # after frames that a live source dropped, it is we who were slow: settling would make us slower still
+            late = self._last_frame is not None and frame.index > self._last_frame[1] + 1
             self.reset()
-            self._prepare_for(frame)
-            self._memory = self._initial_memory(frame)
-        rgb = np.ascontiguousarray(frame.rgb)
-        shrink(rgb, self._ratio_for(frame.size), self._base[0])
-        for _ in range(self._settling if fresh and not late else 0):
-            self._infer(frame)
+            self._memory = self._initial_memory(seen)
+            for _ in range(0 if late else self._settling):
+                self._infer(seen)
+        elif seen.base.shape != self._seen_at:
+            sizes = (state.shape[2:] for state in self._initial_memory(seen))
+            pairs = zip(self._memory, sizes, strict=True)
+            self._memory = tuple(F.interpolate(state, size, mode="bilinear") for state, size in pairs)
+        self._seen_at = seen.base.shape
         self._last_frame = frame.size, frame.index, frame.seconds
 
-        coefficients = self._infer(frame) or self._infer(frame)  # the second time without memory
+        coefficients = self._infer(seen) or self._infer(seen)  # the second time without memory
         if coefficients is None:
             self._warn_once(frame)
             return self._last_good or Matte(np.zeros(frame.size, np.uint8))
         alpha, foreground = self._next_buffers(frame)
-        apply_coefficients(rgb, *coefficients, alpha, foreground)
+        apply_coefficients(np.ascontiguousarray(frame.rgb), *coefficients, alpha, foreground)
         self._last_good = Matte(alpha, foreground)
         return self._last_good
 
-    def _infer(self, frame: Frame) -> tuple[np.ndarray, np.ndarray] | None:
-        """One step of the network on `_base`; None, and no memory any more, if its result is not finite."""
-        assert self._step is not None
-        base = torch.from_numpy(self._base).to(self._engine.device)
-        a, b, total, *memory = self._step(base, *self._memory)
+    def _infer(self, seen: Look) -> tuple[np.ndarray, np.ndarray] | None:
+        """The guided filter's coefficients; None, and no memory any more, if they are not finite."""
+        a, b, total, *memory = seen.decode(seen.base, *seen.features, *self._memory)
         if not torch.isfinite(total):
-            self._memory = self._initial_memory(frame)
+            self._memory = self._initial_memory(seen)
             return None
         self._memory = tuple(memory)
         return a.cpu().numpy(), b.cpu().numpy()
 
-    def _prepare_for(self, frame: Frame) -> None:
-        """Make the network ready for frames of this size."""
-        small = self._small(frame.size)
-        refined = small != frame.size
-        if self._step_is_for != (small, refined):
-            self._base = np.empty((1, 3, *small), np.float32)
-            step = LowResolutionStep(self._network, refined)
-            example = (torch.from_numpy(self._base).to(self._engine.device), *self._initial_memory(frame))
-            self._step = self._engine.prepare(step, example, f"{fingerprint(step)} {refined}")
-            self._step_is_for = small, refined
+    def rescale(self, scale: float) -> None:
+        """Change the size once the network is ready for it, which it gets in another thread: frames go on meanwhile."""
+
+        def change(size: tuple[int, int]) -> None:
+            self._steps_for(size, scale)
+            self._scale = scale
+
+        if self._last_frame is None:
+            self._scale = scale
+        else:
+            threading.Thread(target=change, args=[self._last_frame[0]], name="rescale", daemon=True).start()
+
+    def _steps_for(self, size: tuple[int, int], scale: float) -> tuple[Prepared, Prepared]:
+        """The network's halves, ready for frames of this size."""
+        small = self._small(size, scale)
+        if (size, small) not in self._steps:
+            self._steps = {sizes: steps for sizes, steps in self._steps.items() if sizes[0] == size}
+            refined = small != size
+            base = torch.zeros(1, 3, *small, device=self._engine.device)
+            # In bfloat16 the encoder's errors reach 0.07 of alpha at edges, the decoder's 0.012
+            first, second = EncodeStep(self._network), DecodeStep(self._network, refined)
+            encode = self._engine.prepare(first, (base,), fingerprint(first), exact=True)
+            example = (base, *encode(base), *self._network.initial_states(1, *small))
+            decode = self._engine.prepare(second, example, f"{fingerprint(second)} {refined}")
+            self._steps[size, small] = encode, decode
+        return self._steps[size, small]
 
     def _next_buffers(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
         """(alpha, foreground) to write into, in turn."""
@@ -152,13 +204,13 @@ class RVMMatting:
         self._buffers.append(self._buffers.pop(0))
         return self._buffers[-1]
 
-    def _initial_memory(self, frame: Frame) -> tuple[Tensor, ...]:
-        return self._network.initial_states(1, *self._small(frame.size))
+    def _initial_memory(self, seen: Look) -> tuple[Tensor, ...]:
+        return self._network.initial_states(1, *seen.base.shape[2:])
 
-    def _small(self, size: tuple[int, int]) -> tuple[int, int]:
+    def _small(self, size: tuple[int, int], scale: float) -> tuple[int, int]:
         """(height, width) at which the network looks at a frame of that size."""
-        ratio = self._ratio_for(size)
-        return int(size[0] * ratio), int(size[1] * ratio)
+        ratio = self._ratio_for(size) * scale
+        return max(1, int(size[0] * ratio)), max(1, int(size[1] * ratio))
 
     def _continues(self, frame: Frame) -> bool:
         if self._last_frame is None:

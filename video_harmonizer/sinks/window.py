@@ -36,6 +36,7 @@ class WindowSink:
         self._title = title
         self._size: tuple[int, int] | None = None
         self._pressed: str | None = None
+        self.status = ""  # a line that is written over the picture
         self._ended = False
         try:
             # resizable, and without Qt's toolbar, whose buttons do nothing for a film
@@ -51,8 +52,11 @@ class WindowSink:
             return
         if image.dtype == np.uint16:
             image = cv2.convertScaleAbs(image, alpha=255 / 65535)
-        cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         height, width = image.shape[:2]
+        if self.status:
+            _write_line(picture, self.status)
+        cv2.imshow(self._title, picture)
         if self._size != (width, height):
             self._size = width, height
             scale = min(1.0, LARGEST_AT_FIRST[0] / width, LARGEST_AT_FIRST[1] / height)
@@ -87,6 +91,14 @@ class WindowSink:
             self._pressed = QUIT
         elif 32 <= code & 0xFF < 127:
             self._pressed = chr(code & 0xFF).lower()
+
+
+def _write_line(picture: np.ndarray, text: str) -> None:
+    """White letters with a dark rim in the upper left corner of a BGR picture."""
+    scale = max(picture.shape[0] / 1000, 0.4)
+    place, font = (round(20 * scale), round(40 * scale)), cv2.FONT_HERSHEY_SIMPLEX
+    for color, thickness in ((0, 6.0), (255, 1.5)):
+        cv2.putText(picture, text, place, font, scale, (color,) * 3, max(1, round(thickness * scale)), cv2.LINE_AA)
 
 
 def _check_display() -> None:

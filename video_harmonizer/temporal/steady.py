@@ -17,6 +17,7 @@ class Estimator(Protocol):
     """Says what the foreground's colours should become."""
 
     name: str
+    side: int  # of the thumbnails that it looks at, in pixels
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """Curves of ``samples`` levels; None where there is nobody, or no answer."""
@@ -34,6 +35,7 @@ class SteadyEstimator:
     def __init__(self, estimator: Estimator, interval: float = INTERVAL) -> None:
         self.name = estimator.name
         self.asked = 0  # how often, so far
+        self.patience = 1.0  # factor on interval and change, for who has no time
         self._estimator = estimator
         self._interval = interval
         self._answer: ToneCurves | None = None
@@ -43,10 +45,11 @@ class SteadyEstimator:
     def estimate(self, frame: Frame, matte: Matte, backdrop: np.ndarray) -> ToneCurves | None:
         """This frame's curves, or the last ones where it looks as it did then; None as `Estimator.estimate` says."""
         light = _light(frame.rgb, matte.alpha, backdrop)
-        in_time = 0 <= frame.seconds - self._seconds < self._interval
-        if self._answer is None or not in_time or np.abs(light - self._light).max() > CHANGE:
+        in_time = 0 <= frame.seconds - self._seconds < self._interval * self.patience
+        if self._answer is None or not in_time or np.abs(light - self._light).max() > CHANGE * self.patience:
             samples = 1 << 8 * frame.rgb.itemsize
-            self._answer = self._estimator.estimate(make_thumbnails(frame.rgb, matte, backdrop), samples)
+            thumbnails = make_thumbnails(frame.rgb, matte, backdrop, self._estimator.side)
+            self._answer = self._estimator.estimate(thumbnails, samples)
             self._light, self._seconds = light, frame.seconds
             self.asked += 1
         return self._answer

@@ -60,6 +60,15 @@ REGISTRY = {
             sha256=None,
             about="S2CRNet, trained by this project: the curves that harmonize a person with a background",
         ),
+        Weights(
+            name="curvenet",
+            file="curvenet.safetensors",
+            source=BUNDLED,
+            licence="Apache-2.0",
+            size=None,
+            sha256=None,
+            about="CurveNet, this project's own: the same with another look at the matte's rim",
+        ),
     )
 }
 

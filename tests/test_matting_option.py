@@ -1,0 +1,206 @@
+"""``--matting`` as a person gives it: keys and ready mattes from their files to the output, and slips."""
+
+import json
+import logging
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from clips import make_clip
+from red_person import read_picture, run_command, save_picture
+
+from video_harmonizer import assemble
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import SourceInfo
+from video_harmonizer.options import NETWORKS, VideoOptions
+
+HEIGHT, WIDTH, FRAMES = 48, 64, 4
+BACKGROUND = (200, 30, 220)
+PLAIN = ("--background", "#c81edc", "--harmonizer", "none")
+
+
+@pytest.fixture(autouse=True)
+def _in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames and mattes as pictures, with what `pasted` says that they make together."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for folder in ("frames", "mattes", "out"):
+        Path(folder).mkdir()
+    for index in range(FRAMES):
+        save_picture(Path(f"frames/{index}.png"), random.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8))
+        alpha = random.integers(0, 256, (HEIGHT, WIDTH), np.uint8)
+        cv2.imwrite(f"mattes/{index}.png", cv2.GaussianBlur(alpha, (0, 0), 2) if index % 2 else alpha)
+
+
+def level(index: int) -> np.ndarray:
+    """(H, W) uint8: a frame's matte."""
+    gray = cv2.imread(f"mattes/{index}.png", cv2.IMREAD_UNCHANGED)
+    assert gray is not None
+    return gray
+
+
+def pasted(index: int) -> np.ndarray:
+    """Frame over background by its matte, in whole numbers, rounded."""
+    alpha = level(index)[..., None].astype(int)
+    frame = read_picture(Path(f"frames/{index}.png")).astype(int)
+    return (alpha * frame + (255 - alpha) * np.array(BACKGROUND) + 127) // 255
+
+
+def matte_video(
+    path: str, frames: int = FRAMES, size: tuple[int, int] = (WIDTH, HEIGHT), time_base: Fraction = Fraction(1, 25)
+) -> None:
+    """The mattes as a lossless gray video; the last one stays."""
+
+    def picture(index: int) -> av.VideoFrame:
+        gray = cv2.resize(level(min(index, FRAMES - 1)), size).astype(np.uint8)
+        return av.VideoFrame.from_ndarray(gray, "gray")
+
+    make_clip(Path(path), range(frames), time_base, None, size, "ffv1", "gray", picture)
+
+
+def refusal(capsys: pytest.CaptureFixture, *arguments: object) -> str:
+    """What is said; nothing may be left behind."""
+    before = sorted(Path().rglob("*"))
+    assert run_command(*arguments) == 2
+    assert sorted(Path().rglob("*")) == before
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0].removeprefix("error: ")
+
+
+# --- ready mattes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("matting", ["mattes", "mattes/%d.png", "mattes/*.png", "matte.mkv"])
+def test_known_matte_gives_exactly_its_composite(matting: str):
+    matte_video("matte.mkv")
+    assert run_command("video", "frames", *PLAIN, "--matting", matting, "-o", "out/%d.png", "--report", "r.json") == 0
+    for index in range(FRAMES):
+        assert np.array_equal(read_picture(Path(f"out/{index}.png")), pasted(index))
+    assert json.loads(Path("r.json").read_text())["matting"] == matting
+
+
+def test_live_takes_a_matte_for_a_file():
+    arguments = ("--source", "frames", "--no-window", "-o", "out/%d.png", "--view", "paste")
+    assert run_command("live", *arguments, *PLAIN, "--matting", "mattes") == 0
+    assert np.array_equal(read_picture(Path("out/3.png")), pasted(3))
+
+
+def test_photograph_takes_a_matte():
+    assert run_command("image", "frames/1.png", *PLAIN, "--matting", "mattes/1.png", "-o", "out.png") == 0
+    assert np.array_equal(read_picture(Path("out.png")), pasted(1))
+
+
+def test_longer_matte_is_said_and_shorter_one_warned_of(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture
+):
+    matte_video("longer.mkv", frames=FRAMES + 2)
+    with caplog.at_level(logging.INFO):
+        assert run_command("video", "frames", *PLAIN, "--matting", "longer.mkv", "-o", "out/%d.png") == 0
+    assert "longer.mkv: 6 mattes for 4 frames; those left over are not used" in caplog.messages
+    Path("mattes/3.png").unlink()
+    assert run_command("video", "frames", *PLAIN, "--matting", "mattes", "-o", "out.mp4") == 2
+    assert "mattes: 3 mattes for 4 frames; it seems to end early" in caplog.messages
+    assert "error: mattes: it ends after 3 mattes, wanted one for frame 3 at 0.120 s" in capsys.readouterr().err
+
+
+def test_other_times_and_sizes_are_refused(capsys: pytest.CaptureFixture):
+    arguments = ("video", "frames", *PLAIN, "-o", "out.mp4", "--matting")
+    matte_video("slow.mkv", time_base=Fraction(1, 20))
+    assert run_command(*arguments, "slow.mkv") == 2  # the first frames are left as out.partial.mp4
+    assert "error: slow.mkv: got a matte at 0.100 s, wanted one at 0.080 s, when " in capsys.readouterr().err
+    matte_video("small.mkv", size=(32, 24))
+    assert refusal(capsys, *arguments, "small.mkv") == (
+        "small.mkv: mask of 32x24 for a picture of 64x48; give one of its size"
+    )
+
+
+def test_matte_is_not_overwritten(capsys: pytest.CaptureFixture):
+    matte_video("matte.mkv")
+    before = Path("matte.mkv").read_bytes()
+    refusal(capsys, "video", "frames", *PLAIN, "--matting", "matte.mkv", "-o", "matte.mkv")
+    assert Path("matte.mkv").read_bytes() == before
+
+
+def test_matte_that_cant_be_read_is_refused(capsys: pytest.CaptureFixture):
+    arguments = ("video", "frames", *PLAIN, "-o", "out.mp4", "--matting")
+    assert refusal(capsys, *arguments, "gone.mp4") == "gone.mp4: no such file; give a video file"
+    assert refusal(capsys, *arguments, "gone/%04d.png").startswith("gone/%04d.png: no pictures there; wanted")
+
+
+def test_camera_has_no_ready_matte():
+    options = VideoOptions(input=Path("0"), background="blur", output=Path("out.mp4"), matting="mattes")
+    camera = SourceInfo("webcam 0", WIDTH, HEIGHT, Fraction(30), live=True)
+    with pytest.raises(InputError, match=r"^--matting mattes: it can't be the matte of webcam 0; use a network or"):
+        assemble.make_matting(options, assemble.choose_engine("torch", "cpu"), camera, ExitStack())
+
+
+# --- chroma key -----------------------------------------------------------------------------------------------
+
+
+def green_room(height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """A gray box before a green screen."""
+    rgb = np.full((height, width, 3), (20, 170, 70), np.uint8)
+    rgb[height // 3 :, width // 3 : width // 2] = 120
+    return rgb
+
+
+@pytest.mark.parametrize(("matting", "name"), [("chroma", "chroma:#14aa46"), ("chroma:#00B140", "chroma:#00b140")])
+def test_green_screen_is_replaced(matting: str, name: str):
+    save_picture(Path("room.png"), green_room())
+    arguments = ("image", "room.png", *PLAIN, "--matting", matting, "-o", "out.png", "--report", "r.json")
+    assert run_command(*arguments) == 0
+    out = read_picture(Path("out.png")).astype(int)
+    person = np.all(green_room() == 120, axis=2)
+    assert np.abs(out[~person] - BACKGROUND).max() <= 1
+    assert np.abs(out[person] - 120).max() <= 2
+    assert json.loads(Path("r.json").read_text())["matting"] == name
+
+
+def test_picture_without_a_screen_is_refused(capsys: pytest.CaptureFixture):
+    save_picture(Path("room.png"), np.full((HEIGHT, WIDTH, 3), 128, np.uint8))
+    said = refusal(capsys, "image", "room.png", *PLAIN, "--matting", "chroma", "-o", "out.png")
+    assert said.startswith("--matting chroma: no screen found: green or blue fills 0% of the first frame, wanted 10%;")
+
+
+# --- slips ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["crhoma", "chromakey", "rvm", "mattes2", "0", "/dev/video0", "pattern", "", "m" * 300]
+)
+def test_unknown_matting_is_answered_with_what_there_is(name: str, capsys: pytest.CaptureFixture):
+    said = refusal(capsys, "video", "frames", *PLAIN, "-o", "out.mp4", "--matting", name)
+    assert said.startswith(f"--matting {name}: neither known nor a file; give {', '.join(NETWORKS)}, chroma, ")
+
+
+@pytest.mark.parametrize("matting", ["chroma", "chroma:#00b140", "mattes"])
+@pytest.mark.parametrize(("option", "value"), [("--matting-weights", "rvm.pth"), ("--downsample-ratio", "0.5")])
+def test_settings_of_networks_are_refused_for_others(
+    matting: str, option: str, value: str, capsys: pytest.CaptureFixture
+):
+    said = refusal(capsys, "video", "frames", *PLAIN, "-o", "out.mp4", "--matting", matting, option, value)
+    assert said == f"{option} {value}: for networks, and --matting {matting} is none; leave one of them out"
+
+
+def test_mask_and_matting_are_one_too_many(capsys: pytest.CaptureFixture):
+    said = refusal(capsys, "image", "frames/0.png", "mattes/0.png", "--matting", "chroma", "-o", "out.png")
+    assert said == "--matting chroma: the mask mattes/0.png says who is in the picture; leave one of them out"
+
+
+@pytest.mark.parametrize("text", ["chroma:green", "chroma:#gg0000", "chroma:#787878"])
+def test_bad_key_is_refused_before_anything_is_opened(text: str, capsys: pytest.CaptureFixture):
+    said = refusal(capsys, "video", "gone.mp4", *PLAIN, "-o", "out.mp4", "--matting", text)
+    assert said.startswith(f"--matting {text}: ")
+    assert "chroma:#00b140" in said
+
+
+def test_settings_file_takes_any_matting(tmp_path: Path):
+    Path("settings.toml").write_text('matting = "mattes"\nharmonizer = "none"\nview = "paste"')
+    arguments = ("frames", "--background", "#c81edc", "-o", "out/%d.png", "--config", "settings.toml")
+    assert run_command("video", *arguments) == 0
+    assert np.array_equal(read_picture(Path("out/2.png")), pasted(2))

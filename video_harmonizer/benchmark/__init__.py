@@ -1,0 +1,1 @@
+"""What the application costs, against the textbook pipeline and against memory's own speed."""

@@ -1,0 +1,120 @@
+"""``python -m video_harmonizer bench``: measure, print the table and write what is asked for."""
+
+import logging
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tqdm import tqdm
+
+from video_harmonizer import assemble, weights
+from video_harmonizer.benchmark.bench import ROUNDS, Bench
+from video_harmonizer.benchmark.clip import parse_sizes
+from video_harmonizer.benchmark.machine import describe
+from video_harmonizer.benchmark.meters import PeakMemory
+from video_harmonizer.benchmark.plot import save_plot
+from video_harmonizer.benchmark.results import Results
+from video_harmonizer.benchmark.stand_in import save_stand_in
+from video_harmonizer.errors import InputError
+from video_harmonizer.evaluation.results import aligned
+from video_harmonizer.frame import SourceInfo
+from video_harmonizer.options import NETWORKS, BenchOptions, Options
+from video_harmonizer.sinks.encoding import Encoding
+from video_harmonizer.sinks.staging import cannot_write, check_output_file
+
+log = logging.getLogger(__name__)
+
+RATIO = 0.25  # right for 1080p, and kept at other sizes, so that cost over size means something
+STAND_IN = "a stand-in for missing weights"
+
+
+def bench_command(options: BenchOptions) -> None:
+    """Print the table, and write the files that are asked for. Raises InputError before the work for bad input."""
+    sides = parse_sizes(options.sizes)
+    _check(options)
+    engine = assemble.choose_engine(options.engine, options.device, options.precision)
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(TemporaryDirectory(prefix="video-harmonizer-")))
+        parts, found = _pipeline(options, folder)
+        bench = Bench(parts, engine, options.source, options.frames, options.preset, folder, PeakMemory())
+        bar = cleanup.enter_context(tqdm(total=ROUNDS * len(sides), unit="round", dynamic_ncols=True, disable=None))
+        sizes = [bench.measure(side, bar.update) for side in sides]
+    settings: dict[str, Any] = {
+        "clip": options.source or "own clip",
+        "frames": options.frames,
+        "rounds": ROUNDS,
+        "matting": found,
+        "downsample_ratio": parts.downsample_ratio,
+        "harmonizer": parts.harmonizer,
+        "engine": engine.name,
+        "device": str(engine.device),
+        "precision": engine.precision,
+        "preset": options.preset,
+        "memory": bench.memory.method,
+    }
+    results = Results(describe(engine.device), settings, sizes)
+    print("\n".join([aligned(results.table()), "", *results.notes()]))
+    if options.json is not None:
+        try:
+            options.json.write_text(results.to_json(), encoding="utf-8")
+        except OSError as error:
+            raise cannot_write(options.json, error) from error
+    if options.plot is not None:
+        try:
+            save_plot(results, options.plot)
+        except OSError as error:
+            raise cannot_write(options.plot, error) from error
+
+
+def _check(options: BenchOptions) -> None:
+    if options.frames < 2:
+        raise InputError(f"--frames {options.frames}: want 2 or more; 60 suits most")
+    if options.matting not in NETWORKS and options.matting.split(":")[0] != "chroma":
+        raise InputError(
+            f"--matting {options.matting}: bench makes clips of its own, for which there are no mattes; give"
+            f" {', '.join(NETWORKS)} or chroma"
+        )
+    inputs = [Path(read) for read in (options.source, options.matting_weights) if read]
+    for name, path in (("json", options.json), ("plot", options.plot)):
+        suffix = ".png" if name == "plot" else ".json"
+        if path is not None:
+            if path.suffix.lower() != suffix:  # above all, not a clip whose name slipped in here
+                raise InputError(f"--{name} {path}: want a file name that ends in {suffix}")
+            check_output_file(path, inputs)
+    Encoding("libx264", None, options.preset, 64, 64, SourceInfo("clip", 64, 64, None), Fraction(1, 30))
+
+
+def _pipeline(options: BenchOptions, folder: Path) -> tuple[Options, str]:
+    """The options of the pipeline that is measured, and what finds the person, for people."""
+    name, given, ratio = options.matting, options.matting_weights, options.downsample_ratio
+    found = name
+    if name in NETWORKS:
+        ratio = RATIO if ratio is None else ratio
+        names = NETWORKS[1:] if name == "auto" else (name,)
+        here = next((known for known in names if weights.available(known)), None)
+        if given is not None:
+            found = given.name
+        elif here is not None:
+            given, found = weights.path(here), here
+        else:
+            log.warning(
+                "--matting %s: its weights are not here, and bench downloads nothing. A stand-in of the same layers"
+                " is measured: its cost is right, whom it finds is not. For the real one first run: python -m"
+                " video_harmonizer weights download %s",
+                name,
+                names[0],
+            )
+            given, found = save_stand_in(folder / "stand_in.pth", names[0].removeprefix("rvm_")), STAND_IN
+    parts = Options(
+        matting=name,
+        matting_weights=given,
+        downsample_ratio=ratio,
+        harmonizer="s2crnet",
+        engine=options.engine,
+        device=options.device,
+        precision=options.precision,
+    )
+    assemble.check(parts)
+    return parts, found

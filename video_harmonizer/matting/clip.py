@@ -1,0 +1,51 @@
+"""Mattes that were made before, from a video or from pictures."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame, Matte, SourceInfo
+from video_harmonizer.matting import Matting
+from video_harmonizer.matting.given import GivenMask
+
+
+class MatteClip(Matting):
+    """One matte a frame: gray levels are the alpha, exactly.
+
+    A video's mattes belong to the frames of the same time, and one whose time no frame has is left out. Pictures have
+    no times: the first belongs to the first frame, and so on.
+
+    Args:
+        info: of the mattes' source.
+        mattes: its frames.
+
+    Raises:
+        InputError: in `matte`, for a matte of another size or time than the frame's, and where there are no more.
+    """
+
+    def __init__(self, info: SourceInfo, mattes: Iterable[Frame]) -> None:
+        self.name = info.name
+        self._mattes = iter(mattes)
+        self._timed = info.file is not None
+        # Containers round times to a millisecond at worst, and 29.97 is not quite 30000/1001.
+        self._tolerance = 0.25 / float(info.rate) if self._timed and info.rate else 0
+        self._read = 0
+
+    def matte(self, frame: Frame, seen: Any = None) -> Matte:
+        for picture in self._mattes:
+            self._read += 1
+            late = picture.seconds - frame.seconds if self._timed else picture.index - frame.index
+            if late > self._tolerance:
+                raise InputError(
+                    f"{self.name}: got a matte at {picture.seconds:.3f} s, wanted one at {frame.seconds:.3f} s, when"
+                    f" frame {frame.index} is shown; give one with the video's own times, or as pictures"
+                )
+            if late >= -self._tolerance:
+                return GivenMask(picture.rgb, self.name).matte(frame)
+        raise InputError(
+            f"{self.name}: it ends after {self._read} mattes, wanted one for frame {frame.index} at"
+            f" {frame.seconds:.3f} s; give a matte as long as the video"
+        )
+
+    def reset(self) -> None:
+        """Nothing to forget; the mattes belong to one source."""
