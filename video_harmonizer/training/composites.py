@@ -16,7 +16,7 @@ from video_harmonizer.training import perturb
 from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import Pieces
 
-WORK = 192  # pixels: side of the pictures that are composed; thumbnails of them are smaller or as large
+WORK = 192  # pixels: least side of the pictures that are composed; thumbnails of them are smaller or as large
 UNTOUCHED = 0.15  # of the training samples are harmonious already: there is nothing to do
 NATURAL = 0.55  # of the scenes are as photographed, as iHarmony4's are; the others are developed anew
 CLEAN_CUT = 0.2  # of the foregrounds have a rim that tells nothing, as a matting network's have
@@ -94,7 +94,8 @@ class CompositeDataset(Dataset):
         image, mask = image[top : top + h, left : left + w], mask[top : top + h, left : left + w]
         if random.random() < 0.5:
             image, mask = image[:, ::-1], mask[:, ::-1]
-        image, mask = (cv2.resize(picture, (WORK, WORK), interpolation=cv2.INTER_AREA) for picture in (image, mask))
+        side = max(WORK, self.size)
+        image, mask = (cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in (image, mask))
         return image, _drawn_by_hand(mask, random), group, person
 
     def _pieces_of(self, name: str) -> Pieces:
