@@ -1,6 +1,6 @@
 """How much a harmonizer changes photographs that are harmonious already: the less, the better.
 
-``python -m benchmarks.harmonious DATA --harmonizer s2crnet`` takes the validation photographs of a training folder
+``python -m benchmarks.harmonious DATA --harmonizer curvenet`` takes the validation photographs of a training folder
 and their own masks, and prints the mean absolute change of the foreground in 8-bit levels.
 """
 
@@ -21,7 +21,7 @@ from video_harmonizer.training.photographs import Photographs
 
 
 def main(
-    data: Positional[Path], harmonizer: str = "s2crnet", harmonizer_weights: Path | None = None, count: int = 100
+    data: Positional[Path], harmonizer: str = "curvenet", harmonizer_weights: Path | None = None, count: int = 100
 ) -> None:
     """Print mean, median and largest change over ``count`` photographs."""
     engine = make_engine("auto", choose_device("auto"))

@@ -330,7 +330,7 @@ def bundled_file() -> Path:
     ("option", "make", "reason"),
     [
         ("--matting-weights", bundled_file, "not weights of this MattingNetwork: "),
-        ("--harmonizer-weights", lambda: Path("matting.pth"), "not weights of this S2CRNet: "),
+        ("--harmonizer-weights", lambda: Path("matting.pth"), "not weights of this CurveNet: "),
     ],
 )
 def test_weights_of_another_network_are_refused_with_the_first_keys(

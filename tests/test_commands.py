@@ -165,7 +165,7 @@ def test_report_tells_what_was_done(clip: Path, weights: Path, tmp_path: Path):
     assert video(weights, *arguments, "--device", "cpu") == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["frames_in"], report["frames_out"], report["interrupted"]) == (6, 6, False)
-    assert (report["matting"], report["harmonizer"], report["device"]) == ("rvm_mobilenetv3", "s2crnet", "cpu")
+    assert (report["matting"], report["harmonizer"], report["device"]) == ("rvm_mobilenetv3", "curvenet", "cpu")
     assert report["fps"] == pytest.approx(6 / report["seconds"], rel=0.05)
     assert {"read", "matting", "estimate", "render", "write"} <= report["stages"].keys()
     assert max(report["stages"].values()) * 6 / 1e3 <= report["seconds"] + 0.01

@@ -155,7 +155,7 @@ def test_duconet_without_weights_says_what_to_give(command: list[str], refusal: 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--harmonizer-side", "1024"], "--harmonizer-side 1024: for duconet, not for --harmonizer s2crnet"),
+        (["--harmonizer-side", "1024"], "--harmonizer-side 1024: for duconet, not for --harmonizer curvenet"),
         (["--harmonizer", "reinhard", "--harmonizer-weights", "a.pth"], "--harmonizer-weights a.pth: --harmonizer rei"),
         (["--harmonizer", "none", "--harmonizer-weights", "a.pth"], "--harmonizer-weights a.pth: --harmonizer none"),
         (["--harmonizer", "duconet", "--harmonizer-weights", "a.pth"], "a.pth: no such file"),

@@ -13,7 +13,7 @@ BackgroundName = Annotated[str, arg(metavar=BACKGROUNDS)]
 NETWORKS = ("auto", "rvm_mobilenetv3", "rvm_resnet50")  # for matting
 MATTINGS = "|".join((*NETWORKS, "chroma[:#rrggbb]", "FILE"))
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
-Harmonizer = Literal["s2crnet", "curvenet", "duconet", "reinhard", "none"]
+Harmonizer = Literal["curvenet", "s2crnet", "duconet", "reinhard", "none"]
 Side = Literal[256, 1024]  # of the pictures for which DucoNet was published
 
 
@@ -30,8 +30,8 @@ class Options:
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
     """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels. Small, full-length
     people: 0.6 to 1; a person filling a 1080p frame: 0.25."""
-    harmonizer: Harmonizer = "s2crnet"
-    """What estimates the colour curves: s2crnet and curvenet are quick networks; duconet is a large one, for files, and
+    harmonizer: Harmonizer = "curvenet"
+    """What estimates the colour curves: curvenet and s2crnet are quick networks; duconet is a large one, for files, and
     needs --harmonizer-weights; reinhard is a formula; none leaves colours as filmed."""
     harmonizer_weights: File = None
     """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""
@@ -131,7 +131,7 @@ class EvaluateOptions:
     """Which of the dataset's lists to take."""
     resolution: Literal["256", "full"] = "256"
     """256: all pictures resized to 256x256, as published tables are made; full: as they are."""
-    harmonizer: Harmonizer = "s2crnet"
+    harmonizer: Harmonizer = "curvenet"
     """What estimates the colour curves; none leaves the composites as they are."""
     harmonizer_weights: File = None
     """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""

@@ -34,10 +34,10 @@ def test_scores_of_the_bundled_weights(
     subsets = [(results[name]["composite"]["fmse"], results[name]["n"]) for name in ("HCOCO", "Hday2night")]
     assert results["composite"]["fmse"] == pytest.approx(sum(fmse * n for fmse, n in subsets) / 5, abs=1e-3)
     assert results["overall"]["fmse"] != results["composite"]["fmse"]
-    path = weights.path("s2crnet")
+    path = weights.path("curvenet")
     assert results["weights"] == path.name
     assert results["weights_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert (results["resolution"], results["split"], results["harmonizer"]) == (resolution, "test", "s2crnet")
+    assert (results["resolution"], results["split"], results["harmonizer"]) == (resolution, "test", "curvenet")
     assert (results["skipped"], results["without_curves"]) == (0, 0)
     assert results["estimator_ms"] > 0
     printed = capsys.readouterr().out

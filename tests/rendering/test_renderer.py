@@ -159,6 +159,15 @@ def test_each_view_shows_what_it_says(dtype: type):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_views_that_are_made_in_one_pass_are_those_made_alone(dtype: type):
+    rgb, foreground, backdrop = (noise((9, 14, 3), dtype, seed) for seed in (0, 1, 2))
+    matte, curves = Matte(random_alpha(9, 14), foreground), random_curves(np.iinfo(dtype).max + 1)
+    together = CPURenderer(["paste", "harmonized"]).render(frame_of(rgb), matte, backdrop, curves).images
+    for view, picture in together.items():
+        assert np.array_equal(picture, rendered(view, rgb, matte, backdrop, curves)), view
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_side_by_side_shows_three_views_each_with_its_label(dtype: type):
     height, width = 240, 320
     rgb, backdrop = noise((height, width, 3), dtype, 0), noise((height, width, 3), dtype, 1)

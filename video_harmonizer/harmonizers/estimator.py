@@ -106,14 +106,15 @@ def load_estimator(name: str, path: Path, engine: Engine, side: int = SIZE) -> C
     """An estimator with the weights of that file.
 
     Our own files say which network they are of, ``s2crnet`` or ``curvenet``, how many stages it has and whether it
-    wants to know that the foreground is a person. Others are taken for the network called ``name``; for ``s2crnet``
-    that may be the authors' checkpoint of the cascaded network.
+    wants to know that the foreground is a person. The authors' checkpoint of S2CRNet is known by its keys. Others are
+    taken for the network called ``name``.
 
     Raises:
         InputError: the file is not a checkpoint of that network.
     """
     state, about = read_state(path), read_metadata(path)
-    name = about.get("network", name)
+    published = any(key.startswith("fusion.") for key in state)  # as in the authors' checkpoints
+    name = about.get("network", "s2crnet" if published else name)
     network = CurveNet() if name == "curvenet" else S2CRNet(int(about.get("stages", 2)))
     load_into(network, state, str(path))
     return CurveEstimator(network, engine, name, PERSON if about.get("semantic") == "true" else None, side)

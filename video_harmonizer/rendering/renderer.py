@@ -7,7 +7,7 @@ import numpy as np
 
 from video_harmonizer.frame import Frame, Matte, ToneCurves, Views
 from video_harmonizer.harmonizers.curves import quantize
-from video_harmonizer.rendering.kernels import blend
+from video_harmonizer.rendering.kernels import blend, blend_pair
 from video_harmonizer.rendering.views import PANELS, VIEWS, label, size_of
 
 BACKDROPS = {"foreground": (0, 0, 0), "green": (0, 177, 64)}  # 8-bit RGB; the green of studio cloth
@@ -40,13 +40,20 @@ class CPURenderer:
         # as float64: a float32 product can land on a half from either side, and then round the wrong way
         table = quantize(curves.table.astype(np.float64), 8 * frame.rgb.itemsize)
         images = {view: self._buffer(view, frame) for view in self.views}
+        targets: list[tuple[str, np.ndarray]] = []
         for view, image in images.items():
-            if view == "side-by-side":
-                for panel, name in zip(np.split(image, len(PANELS), axis=1), PANELS, strict=True):
-                    draw(name, frame, matte, backdrop, table, panel)
-                    label(panel, name)
-            else:
-                draw(view, frame, matte, backdrop, table, image)
+            panels = np.split(image, len(PANELS), axis=1) if view == "side-by-side" else [image]
+            targets += zip(PANELS if view == "side-by-side" else [view], panels, strict=True)
+        first = dict(reversed(targets))  # of each view
+        if "harmonized" in first and "paste" in first:
+            pair = first["harmonized"], first["paste"]
+            blend_pair(frame.rgb, colors_of(matte, frame), matte.alpha, backdrop, table, *pair)
+            targets = [(view, out) for view, out in targets if not any(out is done for done in pair)]
+        for view, out in targets:
+            draw(view, frame, matte, backdrop, table, out)
+        if "side-by-side" in images:
+            for panel, name in zip(np.split(images["side-by-side"], len(PANELS), axis=1), PANELS, strict=True):
+                label(panel, name)
         return Views(images, frame.index, frame.seconds)
 
     def _buffer(self, view: str, frame: Frame) -> np.ndarray:
@@ -70,8 +77,12 @@ def draw(view: str, frame: Frame, matte: Matte, backdrop: np.ndarray, table: np.
             backdrop = np.broadcast_to(levels, out.shape)
         if view != "harmonized":
             table = _identity(out.dtype)
-        foreground = frame.rgb if matte.foreground is None else matte.foreground
-        blend(frame.rgb, foreground, matte.alpha, backdrop, table, out)
+        blend(frame.rgb, colors_of(matte, frame), matte.alpha, backdrop, table, out)
+
+
+def colors_of(matte: Matte, frame: Frame) -> np.ndarray:
+    """The person's colours, without the old background's spill where the matte knows them."""
+    return frame.rgb if matte.foreground is None else matte.foreground
 
 
 @cache
