@@ -76,5 +76,5 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
 def paste(person: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
     """Blend (H, W, 3) uint8 pictures by (H, W) uint8 alpha, rounded to nearest."""
     weight = alpha[..., None].astype(np.uint16)
-    mixed = person * weight + backdrop * (255 - weight) + np.uint16(128)  # at most 65153
+    mixed: np.ndarray = person * weight + backdrop * (255 - weight) + np.uint16(128)  # at most 65153
     return ((mixed + (mixed >> 8)) >> 8).astype(np.uint8)  # divided by 255, exactly

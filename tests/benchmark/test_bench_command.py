@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from video_harmonizer.benchmark import trial
 from video_harmonizer.benchmark.bench import ROUNDS, Bench
 from video_harmonizer.benchmark.results import STAGES, TEXTBOOK_STAGES
 from video_harmonizer.pipeline import Run
+from video_harmonizer.sinks import Sink
 from video_harmonizer.sources.prefetch import PrefetchSource
 from video_harmonizer.weights import command as weights_command
 
@@ -125,8 +127,10 @@ def test_a_key_is_measured_as_a_network_is(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_interrupted_run_ends_the_benchmark(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def interrupted(source: PrefetchSource, *rest: object) -> Run:
+    def interrupted(source: PrefetchSource, _: object, outputs: Sequence[tuple[str, Sink]], *rest: object) -> Run:
         source.close()
+        for _, sink in outputs:
+            sink.abort()
         return Run(frames_out=2, interrupted=True)
 
     monkeypatch.setattr(trial, "run", interrupted)
