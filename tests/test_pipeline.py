@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -202,7 +203,8 @@ def test_every_frame_is_written_in_order_with_its_time():
     assert source.closed == 1
 
 
-def test_matting_runs_ahead_of_rendering_but_no_farther_than_it_may():
+@pytest.mark.parametrize(("live", "ahead"), [(False, AHEAD), (True, 1)])
+def test_matting_runs_ahead_of_rendering_but_no_farther_than_it_may(live: bool, ahead: int):
     matted, rendered = threading.Semaphore(0), threading.Event()
 
     class Counting(FakeMatting):
@@ -216,14 +218,16 @@ def test_matting_runs_ahead_of_rendering_but_no_farther_than_it_may():
     class Waiting(FakeSink):
         def write(self, image: np.ndarray, seconds: float) -> None:
             if not self.pictures:
-                for _ in range(AHEAD + 2):  # this frame, those that wait, and one that is ready to wait
+                for _ in range(ahead + 2):  # this frame, those that wait, and one that is ready to wait
                     assert matted.acquire(timeout=10)
                 rendered.set()
                 assert not matted.acquire(timeout=0.1)
             super().write(image, seconds)
 
     matting, sink = Counting(), Waiting()
-    run(FakeSource([1] * 9), pipeline(matting=matting), [("harmonized", sink)])
+    source = FakeSource([1] * 9)
+    source.info = replace(source.info, live=live)
+    run(source, pipeline(matting=matting), [("harmonized", sink)])
     assert rendered.is_set()
     assert matting.count == len(sink.pictures) == 9
 

@@ -21,7 +21,7 @@ from video_harmonizer.sources import Source
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import SteadyEstimator
 
-AHEAD = 2  # frames that wait between two threads
+AHEAD = 2  # frames that wait between two threads; of live video one, as who waits grows old
 TOGETHER = (("look",), ("matting",), ("background", "estimate", "smooth", "render", "write"))  # in one thread each
 
 P = ParamSpec("P")
@@ -116,8 +116,9 @@ def run(
     """
     done = Run()
     began = time.perf_counter()
-    looked = Ahead(map(pipeline.look, _timed(source, pipeline.timer)), "look", AHEAD)
-    matted = Ahead(starmap(pipeline.matted, looked), "matting", AHEAD)
+    depth = 1 if source.info.live else AHEAD
+    looked = Ahead(map(pipeline.look, _timed(source, pipeline.timer)), "look", depth)
+    matted = Ahead(starmap(pipeline.matted, looked), "matting", depth)
     try:
         try:
             for frame, matte in matted:
