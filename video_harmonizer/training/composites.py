@@ -19,7 +19,8 @@ from video_harmonizer.training.regions import Pieces
 WORK = 192  # pixels: least side of the pictures that are composed; thumbnails of them are smaller or as large
 UNTOUCHED = 0.15  # of the training samples are harmonious already: there is nothing to do
 NATURAL = 0.55  # of the scenes are as photographed, as iHarmony4's are; the others are developed anew
-CLEAN_CUT = 0.2  # of the foregrounds have a rim that tells nothing, as a matting network's have
+CLEAN_CUT = 0.15  # of the foregrounds have a rim that tells nothing, as a matting network's have
+MOVED = 0.2  # of the foregrounds, cut out as cleanly, kept their light where the scene has another, often night
 TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
@@ -84,7 +85,7 @@ class CompositeDataset(Dataset):
         else:
             group = photographs.groups[random.integers(len(photographs.groups))]
             row = group[random.integers(len(group))]
-            person = row.person and choice >= 0.4  # under a borrowed mask is something else
+            person = bool(row.person) and choice >= 0.4  # under a borrowed mask is something else
             image = photographs.images[(any_row if choice < 0.4 else row).image]
             mask = fit(photographs.masks[row.mask], image)
         height, width = mask.shape
@@ -108,19 +109,27 @@ class CompositeDataset(Dataset):
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """(composite, target), both (S, S, 3) uint8; None where the change can't be undone."""
         original = image.astype(np.float32) / 255
-        if random.random() < CLEAN_CUT:
+        moved = random.random() < MOVED
+        if moved or random.random() < CLEAN_CUT:
             original = _cut_out_cleanly(original, mask)
         flat = np.ascontiguousarray(original.reshape(-1, 3))
         # Scenes developed anew keep a network from knowing photographs by heart: it has to look at the background.
-        natural, strongly = random.random() < NATURAL, random.random() < 0.6
+        natural, strongly = not moved and random.random() < NATURAL, random.random() < 0.6
         if natural:
             scene = original
         else:
-            new = perturb.grade(flat, random, self.luts) if strongly else perturb.develop(flat, random, 0.3).clip(0, 1)
-            scene = new.reshape(original.shape)
+            if moved and strongly:
+                new = perturb.nightfall(flat, random)
+            elif moved or strongly:
+                new = perturb.grade(flat, random, self.luts)
+            else:
+                new = perturb.develop(flat, random, 0.3)
+            scene = new.clip(0, 1).reshape(original.shape)
         covered = mask > 0
         colors = scene[covered]
-        if random.random() >= self.untouched:
+        if moved:
+            colors = perturb.develop(original[covered], random, 0.3).clip(0, 1)
+        elif random.random() >= self.untouched:
             if random.random() < TRANSFERRED:
                 colors = perturb.transfer(colors, self._reference(group, random), random)
             else:
