@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rvm.decoder import Features, RecurrentDecoder, States
-from rvm.encoder import LRASPP, MobileNetV3Encoder, ResNet50Encoder
+from rvm.decoder import Features, FoldedOutputBlock, OutputBlock, RecurrentDecoder, States
+from rvm.encoder import LRASPP, MobileNetV3Encoder, ResNet50Encoder, SqueezeNetEncoder
 from rvm.refiner import DeepGuidedFilter, FastGuidedFilter, GuidedFilter
 
 
@@ -19,11 +19,13 @@ class Variant:
     features: tuple[int, int, int, int]  # the encoder's f1..f4
     context: int  # f4 after LR-ASPP
     decoder: tuple[int, int, int, int]  # out of decode3..decode0
+    output: Callable[[int, int], nn.Module] = OutputBlock
 
 
 VARIANTS = {
     "mobilenetv3": Variant(MobileNetV3Encoder, (16, 24, 40, 960), 128, (80, 40, 32, 16)),
     "resnet50": Variant(ResNet50Encoder, (64, 256, 512, 2048), 256, (128, 64, 32, 16)),
+    "squeezenet": Variant(SqueezeNetEncoder, (8, 16, 32, 512), 96, (48, 32, 16, 4), FoldedOutputBlock),
 }
 
 REFINERS: dict[str, Callable[[int], GuidedFilter]] = {
@@ -50,7 +52,7 @@ class MattingNetwork(nn.Module):
         hidden = table.decoder[-1]
         self.backbone = table.encoder()
         self.aspp = LRASPP(f4, table.context)
-        self.decoder = RecurrentDecoder((f1, f2, f3), table.context, table.decoder)
+        self.decoder = RecurrentDecoder((f1, f2, f3), table.context, table.decoder, table.output)
         self.project_mat = Projection(hidden, 4)
         self.project_seg = Projection(hidden, 1)
         self.refiner = REFINERS[refiner](hidden)

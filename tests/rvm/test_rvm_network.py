@@ -47,7 +47,7 @@ def test_a_later_clip_goes_on_from_the_states_of_the_one_before(network: Matting
     assert not torch.allclose(forgetful_r4, whole_r4, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("variant", ["mobilenetv3", "resnet50"])
+@pytest.mark.parametrize("variant", ["mobilenetv3", "resnet50", "squeezenet"])
 @pytest.mark.parametrize(("size", "ratio"), [((1, 1), 1), ((17, 31), 1), ((33, 95), 0.5), ((101, 67), 0.3)])
 def test_any_size_comes_back_as_it_went_in(variant: str, size: tuple[int, int], ratio: float):
     network = MattingNetwork(variant, "fast_guided_filter").eval()
@@ -60,7 +60,10 @@ def test_any_size_comes_back_as_it_went_in(variant: str, size: tuple[int, int], 
     network(torch.rand(1, 3, *size), *states, downsample_ratio=ratio)  # and the states fit the next frame
 
 
-@pytest.mark.parametrize(("variant", "channels"), [("mobilenetv3", (16, 20, 40, 64)), ("resnet50", (16, 32, 64, 128))])
+@pytest.mark.parametrize(
+    ("variant", "channels"),
+    [("mobilenetv3", (16, 20, 40, 64)), ("resnet50", (16, 32, 64, 128)), ("squeezenet", (8, 16, 24, 48))],
+)
 def test_segmentation_pass_gives_low_resolution_logits_and_states(variant: str, channels: tuple[int, ...]):
     network = MattingNetwork(variant).eval()
     seg, *states = network(torch.rand(2, 2, 3, 41, 60), downsample_ratio=0.5, segmentation_pass=True)
@@ -123,7 +126,7 @@ def test_construction_touches_no_network(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"variant": "resnet18"}, "variant: got 'resnet18', wanted one of mobilenetv3, resnet50"),
+        ({"variant": "resnet18"}, "variant: got 'resnet18', wanted one of mobilenetv3, resnet50, squeezenet"),
         (
             {"refiner": "none"},
             "refiner: got 'none', wanted one of deep_guided_filter, fast_guided_filter",
