@@ -1,4 +1,4 @@
-"""Train a harmonizer: ``python train.py configs/train_s2crnet.toml --output runs/mine``.
+"""Train a harmonizer or a matting network: ``python train.py configs/train_s2crnet.toml --output runs/mine``.
 
 A run is its settings and its seed: started again, it goes on from its last checkpoint as if it had never
 stopped. On several GPUs or machines start it with ``torchrun --nproc-per-node N train.py ...``; all processes
@@ -18,15 +18,16 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.training.discriminator import PatchDiscriminator, fooling_loss, telling_loss
+from video_harmonizer.training.harmonizing import Harmonizing
 from video_harmonizer.training.journal import Journal
+from video_harmonizer.training.matting import Matting
 from video_harmonizer.training.runs import export, restore, save
 from video_harmonizer.training.settings import Training, read_settings
-from video_harmonizer.training.supply import make_datasets, supply
-from video_harmonizer.training.task import Network, make_network, network_inputs, render_loss, validate
+from video_harmonizer.training.supply import supply
+from video_harmonizer.training.task import Task
 
 
 def train(settings: Training) -> None:
@@ -36,13 +37,11 @@ def train(settings: Training) -> None:
     fabric = launch(settings)
     rank, processes, device = fabric.global_rank, fabric.world_size, fabric.device
     torch.manual_seed(settings.seed)
-    learning, unseen = make_datasets(settings)
+    task = make_task(settings)
     settings.output.mkdir(parents=True, exist_ok=True)
-    validation = DataLoader(unseen, batch_size=20)
 
-    network, discriminator = make_network(settings), PatchDiscriminator()
+    network, discriminator = task.learner, PatchDiscriminator()
     averaged = AveragedModel(network, device, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
-    mean_network = cast(Network, averaged.module)
     learner, optimizer = fabric.setup(network, make_optimizer(network, settings))
     adversary, adversary_optimizer = fabric.setup(discriminator, make_optimizer(discriminator, settings))
     parts = {"network": network, "averaged": averaged, "optimizer": optimizer}
@@ -51,39 +50,42 @@ def train(settings: Training) -> None:
     start = restore(settings, processes, parts)
 
     with Journal(settings.output, start, settings.steps, leads=rank == 0) as journal:
-        for step, batch in enumerate(supply(learning, settings, start, rank, processes), start + 1):
+        batches = supply(task.learning, settings, start, rank, processes)
+        for step, batch in enumerate(batches, start + 1):
             torch.manual_seed(settings.seed + step * processes + rank)  # chance, too, is the step's alone
             rate = settings.learning_rate * rate_at(step - 1, settings)
-            batch = fabric.to_device(batch)
-            parameters = learner(*network_inputs(batch, settings.semantic))
-            distance, result, target = render_loss(network, parameters, batch, whole=settings.adversarial > 0)
-            loss, losses = distance, {"relative_l1": distance}
+            outcome = task.loss(learner, fabric.to_device(batch))
+            losses = outcome.losses
             if settings.adversarial:
+                assert outcome.pictures is not None  # settings ask for an adversary only where there are some
+                result, target = outcome.pictures
                 discriminator.requires_grad_(False)
                 with fabric.autocast():
-                    fooling = fooling_loss(discriminator, result)
-                loss = distance + settings.adversarial * fooling
-                losses |= {"fooling": fooling}
+                    losses["fooling"] = settings.adversarial * fooling_loss(discriminator, result)
+            loss = torch.stack(list(losses.values())).sum()
             norm = descend(fabric, learner, optimizer, loss, rate, settings.clip)
             averaged.update_parameters(network)
             if settings.adversarial:
                 discriminator.requires_grad_(True)
                 telling = telling_loss(adversary, target, result)
                 descend(fabric, adversary, adversary_optimizer, telling, rate, settings.clip)
-                losses |= {"telling": telling}
+                losses["telling"] = telling
             journal.count(settings.batch * processes)
 
             if step % settings.log_every == 0:
                 means = {name: mean_of(fabric, value) for name, value in {"loss": loss, **losses}.items()}
                 journal.log_step({**means, "gradient_norm": norm.item(), "learning_rate": rate}, step)
             if rank == 0 and (step % settings.validate_every == 0 or step == settings.steps):
-                scores = validate(mean_network, validation, device, settings.semantic)
-                first = {name: value.to(device) for name, value in next(iter(validation)).items()}
-                journal.log_validation(scores, mean_network, first, settings.semantic, step)
-                export(settings, mean_network, step)
+                journal.log_validation(task.validate(averaged.module, device), step)
+                export(settings, *task.exported(averaged.module), step)
             # last, since a resumed run does not come back to what its checkpoint's step left undone
             if rank == 0 and (step % settings.checkpoint_every == 0 or step == settings.steps):
                 save(settings, processes, parts, step)
+
+
+def make_task(settings: Training) -> Task:
+    """What the settings' network is for."""
+    return Matting(settings) if settings.network == "matting" else Harmonizing(settings)
 
 
 def launch(settings: Training) -> Fabric:
@@ -93,7 +95,8 @@ def launch(settings: Training) -> Fabric:
         accelerator=settings.device,
         devices=devices,
         num_nodes=machines,
-        strategy="ddp" if devices * machines > 1 else "auto",
+        # a matting network's refiner rests where nothing is refined
+        strategy="ddp_find_unused_parameters_true" if devices * machines > 1 else "auto",
         precision=settings.precision,
     )
     fabric.launch()

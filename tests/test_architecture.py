@@ -94,7 +94,9 @@ def test_imports_point_one_way(module: str):
             assert other_layer < ADAPTERS or other_name == name, crossing
         if layer == TRAINING:
             assert other_layer != PIPELINE, crossing
-            assert other_name not in ("video_harmonizer.sources", "video_harmonizer.sinks"), crossing
+            assert other_name != "video_harmonizer.sinks", crossing
+            # clips of people are read as the application reads them, by nobody else
+            assert other_name != "video_harmonizer.sources" or module.endswith(".training.teacher"), crossing
 
 
 def test_rvm_needs_torch_only():

@@ -21,6 +21,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.training import supply
+from video_harmonizer.training.harmonizing import Harmonizing, make_network
 from video_harmonizer.training.settings import Training, to_toml
 from video_harmonizer.weights.load import load_into, read_state
 
@@ -140,7 +141,7 @@ def test_run_stopped_in_its_last_validation_still_exports_when_resumed(
 ):
     short = dataclasses.replace(settings, steps=1, small_steps=1)
     with monkeypatch.context() as patch:
-        patch.setattr(train, "validate", interrupt_after(train.validate, 1))
+        patch.setattr(Harmonizing, "validate", interrupt_after(Harmonizing.validate, 1))
         with pytest.raises(KeyboardInterrupt):
             train.train(short)
     train.train(short)
@@ -162,7 +163,7 @@ def test_adversary_learns_and_is_heard(settings: Training, monkeypatch: pytest.M
     short = dataclasses.replace(settings, steps=2, small_steps=0, adversarial=1.0, warmup=0)
     train.train(short)
     torch.manual_seed(short.seed)
-    train.make_network(short)
+    make_network(short)
     untrained = train.PatchDiscriminator().state_dict()
     assert not torch.equal(checkpoint(short)["discriminator"]["0.weight"], untrained["0.weight"])
     assert all(value > 0 for name in ("fooling", "telling") for value in logged(short, name))
@@ -208,7 +209,7 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(settings: Training,
     )
     assert logged(two, "loss") == pytest.approx(logged(one, "loss"), rel=1e-3)
     torch.manual_seed(settings.seed)
-    start = train.make_network(one).state_dict()
+    start = make_network(one).state_dict()
     for key, wanted in checkpoint(one)["network"].items():
         moved = (wanted - start[key]).abs().mean()
         assert (checkpoint(two)["network"][key] - wanted).abs().mean() <= 0.02 * moved, key

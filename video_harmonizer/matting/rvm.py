@@ -29,7 +29,10 @@ MAX_GAP_SECONDS = 1.0
 # settles as it would on a still scene.
 SETTLING_PASSES = 6
 
-AUTO_LONGEST_SIDE = 512  # low-res pixels; what the network was trained for
+# low-res pixels that suit a network if nothing is said: about what it was trained for
+LONGEST_SIDE = {"mobilenetv3": 512, "resnet50": 512, "squeezenet": 384}
+# a layer that one variant alone has
+SIGNS = {"backbone.conv1.weight": "resnet50", "backbone.thin.0.weight": "squeezenet"}
 MATTES = 5  # that exist at a time: later stages may still be at earlier frames
 
 
@@ -85,8 +88,9 @@ class RVMMatting(Matting):
 
     Args:
         network: in any mode; moved to the engine's device and set to evaluation.
-        downsample_ratio: over 0, up to 1; None takes the longest side to 512 pixels, and never enlarges.
+        downsample_ratio: over 0, up to 1; None takes the longest side to `longest_side`, and never enlarges.
         engine: what runs it.
+        name: of the weights, for the report; the variant's if there is none.
         settling: how many times a first frame is shown before its matte is taken.
 
     Raises:
@@ -98,6 +102,7 @@ class RVMMatting(Matting):
         network: MattingNetwork,
         downsample_ratio: float | None,
         engine: Engine,
+        name: str | None = None,
         settling: int = SETTLING_PASSES,
     ) -> None:
         if downsample_ratio is not None and not 0 < downsample_ratio <= 1:
@@ -105,7 +110,7 @@ class RVMMatting(Matting):
                 f"--downsample-ratio {downsample_ratio:g}: not over 0 and up to 1; "
                 "give for example 0.25 for 1080p, or leave it out"
             )
-        self.name = f"rvm_{network.variant}"
+        self.name = name or f"rvm_{network.variant}"
         self._network = network.to(engine.device).eval()
         self._downsample_ratio = downsample_ratio
         self._engine = engine
@@ -219,7 +224,7 @@ class RVMMatting(Matting):
         return frame.size == size and frame.index >= index and 0 <= frame.seconds - seconds <= MAX_GAP_SECONDS
 
     def _ratio_for(self, size: tuple[int, int]) -> float:
-        ratio = self._downsample_ratio or min(AUTO_LONGEST_SIDE / max(size), 1.0)
+        ratio = self._downsample_ratio or min(longest_side(self._network) / max(size), 1.0)
         if min(size) * ratio < 1:
             height, width = size
             raise InputError(
@@ -239,6 +244,11 @@ class RVMMatting(Matting):
             self._warned = True
 
 
+def longest_side(network: MattingNetwork) -> int:
+    """Pixels to which a frame's longest side is brought for the network, unless it is shorter."""
+    return LONGEST_SIDE[network.variant]
+
+
 def load_network(state: dict[str, Tensor], name: str) -> MattingNetwork:
     """The network that a checkpoint in the published layout belongs to, with its weights.
 
@@ -249,7 +259,7 @@ def load_network(state: dict[str, Tensor], name: str) -> MattingNetwork:
     Raises:
         InputError: naming the keys and shapes that don't fit.
     """
-    variant = "resnet50" if "backbone.conv1.weight" in state else "mobilenetv3"
+    variant = next((v for key, v in SIGNS.items() if key in state), "mobilenetv3")
     refined = any(key.startswith("refiner.") for key in state)
     network = MattingNetwork(variant, "deep_guided_filter" if refined else "fast_guided_filter")
     load_into(network, state, name)

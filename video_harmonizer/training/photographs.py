@@ -2,7 +2,7 @@
 
 import csv
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class Row:
 
     image: str
     mask: str  # "" where there is none
-    person: bool
+    person: bool | None  # None: not known
 
 
 class Photographs:
@@ -35,16 +35,17 @@ class Photographs:
     all pictures below the folder are taken, and every tenth is kept for validation.
     """
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: Path, split: str, only: Collection[str] | None = None) -> None:
+        """`only`: names of images to which to keep."""
         self.root = root
         self.skipped: list[str] = []
-        rows = _read_index(root, split) if (root / INDEX).exists() else _list_folder(root, split)
+        rows = [row for row in read_rows(root, split) if only is None or row.image in only]
         self.images = self._decode((row.image for row in rows), cv2.IMREAD_COLOR)
         self.masks = self._decode((row.mask for row in rows if row.mask), cv2.IMREAD_GRAYSCALE)
         if self.skipped:
             log.warning("%d unreadable pictures skipped, the first is %s", len(self.skipped), self.skipped[0])
         self.rows = [row for row in rows if row.image in self.images and (row.mask in self.masks or not row.mask)]
-        if len(self.rows) < 2:
+        if len(self.rows) < 2 and only is None:
             raise InputError(f"{root}: {len(self.rows)} photographs in split {split!r}; want 2 or more")
         masked = [row for row in self.rows if row.mask]
         for row in masked:
@@ -68,6 +69,11 @@ class Photographs:
         return pictures
 
 
+def read_rows(root: Path, split: str) -> list[Row]:
+    """What a folder says that it has for a split."""
+    return _read_index(root, split) if (root / INDEX).exists() else _list_folder(root, split)
+
+
 def _read_index(root: Path, split: str) -> list[Row]:
     index = root / INDEX
     want = "want a table with columns source,image,mask,person,split"
@@ -75,7 +81,8 @@ def _read_index(root: Path, split: str) -> list[Row]:
         table = csv.DictReader(lines)
         if not {"image", "mask", "person", "split"} <= set(table.fieldnames or ()):
             raise InputError(f"{index}: columns are {','.join(table.fieldnames or ['none'])}; {want}")
-        return [Row(line["image"], line["mask"], line["person"] == "1") for line in table if line["split"] == split]
+        known = {"1": True, "0": False}
+        return [Row(line["image"], line["mask"], known.get(line["person"])) for line in table if line["split"] == split]
 
 
 def _list_folder(root: Path, split: str) -> list[Row]:
@@ -83,7 +90,7 @@ def _list_folder(root: Path, split: str) -> list[Row]:
     if not paths:
         raise InputError(f"{root}: no photographs there, and no {INDEX}; give a folder that has some")
     return [
-        Row(str(path.relative_to(root)), "", False) for n, path in enumerate(paths) if (n % 10 == 9) == (split == "val")
+        Row(str(path.relative_to(root)), "", None) for n, path in enumerate(paths) if (n % 10 == 9) == (split == "val")
     ]
 
 

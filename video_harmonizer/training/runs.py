@@ -59,11 +59,9 @@ def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int
     return checkpoint["step"]
 
 
-def export(settings: Training, network: nn.Module, step: int) -> None:
+def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], step: int) -> None:
     """Write the weights as float16 and what they are of, whole or not at all, and the settings beside them."""
-    metadata = {"network": settings.network, "step": str(step)}
-    if settings.network == "s2crnet":
-        metadata |= {"stages": str(settings.stages), "semantic": str(settings.semantic).lower()}
+    metadata = {**metadata, "step": str(step)}
     commit = current_commit()
     if commit:
         metadata["commit"] = commit

@@ -14,19 +14,24 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.thumbnails import SIZE
 
 # What a resumed run may change, since no weight depends on it
-FREE = {"output", "workers", "device", "validation", "validate_every", "checkpoint_every", "log_every"}
+FREE = {"output", "mattes", "workers", "device", "validation", "validate_every", "checkpoint_every", "log_every"}
 
 
 @dataclass(frozen=True)
 class Training:
     """The settings of one run, each with what it means."""
 
-    network: Literal["s2crnet", "curvenet"] = "s2crnet"
+    network: Literal["s2crnet", "curvenet", "matting"] = "s2crnet"
     stages: Literal[1, 2] = 2  # of s2crnet, curves one after the other: 1 single, 2 cascaded
     semantic: bool = False  # of s2crnet, tell it what the foreground is; the data has to know
     encoder: Path | None = None  # ImageNet weights of SqueezeNet 1.1's features to start from
+    start: Path | None = None  # weights of this network that an earlier run exported, to go on from
     data: Path = Path("data")  # photographs, with or without an index.csv, or the root of iHarmony4
     luts: Path | None = None  # folder of luts.npz, where the photographs' folder has none
+    teacher: Path | None = None  # of matting, RobustVideoMatting's weights, whose mattes are learnt from
+    mattes: Path = Path("runs/mattes")  # of matting, where those mattes are kept
+    clips: Path | None = None  # of matting, folder of videos to learn from beside the photographs
+    held_out: tuple[str, ...] = ()  # of these, names such as "office*" that are kept for validation
     size: int = SIZE  # side of the thumbnails in pixels
     output: Path = Path("runs/train")  # where checkpoints, TensorBoard events and the weights go
     overfit: int = 0  # learn only so many composites, to see that the network and its training can

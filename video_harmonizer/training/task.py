@@ -1,98 +1,46 @@
-"""The harmonizer's task: a network's inputs and outputs, what it should minimize, and how well it does."""
+"""What `train.py` asks of whatever it trains."""
 
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from video_harmonizer.harmonizers.curvenet import CurveNet
-from video_harmonizer.harmonizers.s2crnet import CurveRenderingModule, S2CRNet, start_from_imagenet
-from video_harmonizer.training.losses import foreground_mse, relative_l1
-from video_harmonizer.training.settings import Training
-from video_harmonizer.weights.load import load_into, read_state
-
-Network = S2CRNet | CurveNet
+Batch = dict[str, Tensor]
 
 
-def make_network(settings: Training) -> Network:
-    """The network to train, its encoder from ImageNet where the settings give that."""
-    network = S2CRNet(settings.stages) if settings.network == "s2crnet" else CurveNet()
-    if settings.encoder:
-        donor = S2CRNet(1)
-        start_from_imagenet(donor, read_state(settings.encoder))
-        encoder = network.squeezenet1_1 if isinstance(network, S2CRNet) else network.encoder
-        load_into(encoder, donor.squeezenet1_1.state_dict(), str(settings.encoder))
-    if isinstance(network, S2CRNet):
-        freeze_other_variants(network, settings)
-    return network.to(memory_format=torch.channels_last)
+@dataclass
+class Outcome:
+    """Of one batch."""
+
+    losses: dict[str, Tensor]  # name -> scalar: their sum is minimized
+    pictures: tuple[Tensor, Tensor] | None = None  # result and target, (B, 3, H, W), for an adversary
 
 
-def freeze_other_variants(network: S2CRNet, settings: Training) -> None:
-    """Take layers that this variant does not use out of training: several processes would wait for their gradients."""
-    for stage, module in enumerate(network.fusion.values()):
-        assert isinstance(module, CurveRenderingModule)
-        module.requires_grad_(stage < settings.stages)
-        labelled = (module.fc_label_1, module.fc_label_2, module.fc_f_label)
-        for unused in (module.fc_f_1,) if settings.semantic else labelled:
-            unused.requires_grad_(False)
+@dataclass
+class Validation:
+    """Of the whole validation set."""
+
+    scores: dict[str, float]
+    pictures: dict[str, np.ndarray] = field(default_factory=dict)  # title -> (H, W, 3) uint8
 
 
-def network_inputs(batch: dict[str, Tensor], semantic: bool) -> tuple[Tensor, ...]:
-    """Pictures (B, 3, S, S) and masks (B, 1, S, S), float 0..1; with ``semantic`` the labels (B,) behind them."""
-    thumbnails = (
-        as_float(batch["foreground"]),
-        as_float(batch["foreground_mask"][..., None]),
-        as_float(batch["background"]),
-        as_float(batch["background_mask"][..., None]),
-    )
-    return (*thumbnails, batch["label"]) if semantic else thumbnails
+class Task(Protocol):
+    """A network, what it learns from, what it minimizes and how well it does."""
 
+    learning: list[Dataset]  # what to learn from in the first, small steps and in those after
+    learner: nn.Module  # as it is trained
 
-def as_float(pictures: Tensor) -> Tensor:
-    """(B, H, W, C) uint8 -> (B, C, H, W) float 0..1."""
-    return pictures.movedim(-1, 1).float() / 255
+    def loss(self, learner: nn.Module, batch: Batch) -> Outcome:
+        """``learner`` is the task's own, or what a strategy wrapped around it."""
+        ...
 
+    def validate(self, learner: nn.Module, device: torch.device) -> Validation:
+        """How well some weights of the learner do on the validation set."""
+        ...
 
-def render_loss(
-    network: Network, parameters: Tensor, batch: dict[str, Tensor], whole: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Relative L1 of every stage, summed (the paper's section 3.4), with the pictures that it is of.
-
-    Args:
-        parameters: what the network answered.
-        whole: render every pixel. Every fourth says as much of a curve, at a quarter of the work.
-
-    Returns:
-        (loss, result (B, 3, H, W) on its untouched background, target alike).
-    """
-    step = 1 if whole else 2
-    composite, target = (as_float(batch[name][:, ::step, ::step]) for name in ("background", "target"))
-    mask = as_float(batch["target_mask"][:, ::step, ::step, None])
-    pictures = network.draw(composite, parameters)
-    loss = torch.stack([relative_l1(picture, target, mask) for picture in pictures]).sum()
-    return loss, torch.lerp(composite, pictures[-1], mask), target
-
-
-@torch.no_grad()
-def harmonize(network: Network, batch: dict[str, Tensor], semantic: bool) -> tuple[Tensor, Tensor]:
-    """(results (B, 3, S, S) float 0..1, the network's parameters)."""
-    composite = as_float(batch["background"])
-    parameters = network(*network_inputs(batch, semantic))
-    inside = as_float(batch["target_mask"][..., None]) > 0.5
-    return torch.where(inside, network.draw(composite, parameters)[-1].clamp(0, 1), composite), parameters
-
-
-@torch.no_grad()
-def validate(network: Network, loader: DataLoader, device: torch.device, semantic: bool = False) -> dict[str, float]:
-    """Mean over composites: PSNR, MSE and fMSE of the result and of the untouched composite."""
-    network.eval()
-    scores: dict[str, list[Tensor]] = {}
-    for batch in loader:
-        batch = {name: value.to(device) for name, value in batch.items()}
-        composite, target = as_float(batch["background"]), as_float(batch["target"])
-        inside = as_float(batch["target_mask"][..., None]) > 0.5
-        for name, image in (("", harmonize(network, batch, semantic)[0]), ("composite_", composite)):
-            fmse, mse = foreground_mse(image, target, inside)
-            psnr = 10 * torch.log10(255**2 / mse.clamp(min=1e-4))
-            for key, value in (("psnr", psnr), ("mse", mse), ("fmse", fmse)):
-                scores.setdefault(name + key, []).append(value)
-    return {name: torch.cat(values).mean().item() for name, values in scores.items()}
+    def exported(self, learner: nn.Module) -> tuple[nn.Module, dict[str, str]]:
+        """(the network whose weights are the result, what to write beside them)."""
+        ...

@@ -11,10 +11,17 @@ from torch.utils.data import DataLoader
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.training.composites import CompositeDataset
-from video_harmonizer.training.journal import PLOT, curves_of, plot
+from video_harmonizer.training.harmonizing import (
+    PLOT,
+    curves_of,
+    make_network,
+    network_inputs,
+    plot,
+    render_loss,
+    validate,
+)
 from video_harmonizer.training.photographs import Photographs, read_luts
 from video_harmonizer.training.settings import Training
-from video_harmonizer.training.task import make_network, network_inputs, render_loss, validate
 
 
 class Identity(nn.Module):

@@ -1,0 +1,319 @@
+"""What the matting network learns from, what it minimizes, and a whole run on a dozen pictures and a clip."""
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+from clips import make_clip
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import train
+from rvm import MattingNetwork
+from video_harmonizer.errors import InputError
+from video_harmonizer.matting.rvm import load_network
+from video_harmonizer.training import matting
+from video_harmonizer.training.matting import Matting, Student, agreement, as_float, flicker, pyramid, settled
+from video_harmonizer.training.people import People, sure
+from video_harmonizer.training.photographs import Photographs
+from video_harmonizer.training.settings import Training
+from video_harmonizer.training.shots import FRAMES, ShotDataset, beside, blend, filmed, purify, walking
+from video_harmonizer.training.teacher import STRETCH, Shot, Teacher, find_clips
+
+from .conftest import figure, photograph
+
+RED = np.array([200, 30, 30], np.uint8)
+
+
+@pytest.fixture(scope="session")
+def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the published layout, by chance."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("teacher") / "rvm.pth"
+    torch.save(MattingNetwork("mobilenetv3", "fast_guided_filter").state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two short clips of a picture that moves."""
+    root = tmp_path_factory.mktemp("clips")
+    wide = photograph(64, 200, np.random.default_rng(3))
+
+    def picture(index: int) -> av.VideoFrame:
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(wide[:, 2 * index : 2 * index + 96]), "rgb24")
+
+    for name in ("office", "garden"):
+        make_clip(root / f"{name}.mkv", range(12), Fraction(1, 25), None, (96, 64), "ffv1", "bgr0", picture)
+    return root
+
+
+@pytest.fixture
+def settings(data: Path, clips: Path, teacher_file: Path, tmp_path: Path) -> Training:
+    return Training(
+        network="matting",
+        data=data,
+        clips=clips,
+        held_out=("gard*",),
+        teacher=teacher_file,
+        mattes=tmp_path / "mattes",
+        output=tmp_path / "run",
+        batch=1,
+        steps=2,
+        warmup=0,
+        precision="32-true",
+        device="cpu",
+        workers=0,
+        validate_every=100,
+        checkpoint_every=1,
+        log_every=1,
+    )
+
+
+def red_person(random: np.random.Generator, height: int = 90, width: int = 120) -> Shot:
+    """Somebody in red before something that is not."""
+    alpha = figure(height, width, random)
+    scene = np.full((height, width, 3), (20, 160, 200), np.uint8)
+    person = np.broadcast_to(RED, scene.shape)
+    return Shot(blend(person, scene, alpha)[None], alpha[None])
+
+
+# --- people and places ----------------------------------------------------------------------------------------
+
+
+def test_teacher_looks_once_and_remembers_on_disk(data: Path, teacher_file: Path, tmp_path: Path):
+    photographs = Photographs(data, "train")
+    names = list(photographs.images)[:3]
+    first = Teacher(teacher_file, tmp_path).photographs(photographs, names)
+    assert list(first) == names
+    assert all(first[name].shape == photographs.images[name].shape[:2] for name in names)
+    again = Teacher(tmp_path / "gone.pth", tmp_path).photographs(photographs, names)
+    assert all(np.array_equal(first[name], again[name]) for name in names)
+
+
+def test_clip_is_kept_frame_beside_matte(clips: Path, teacher_file: Path, tmp_path: Path):
+    path = find_clips(clips)[0]
+    (shot,) = Teacher(teacher_file, tmp_path).clip(path)
+    assert shot.frames.shape == (12, 64, 96, 3)
+    assert shot.alpha.shape == (12, 64, 96)
+    assert np.array_equal(Teacher(tmp_path / "gone.pth", tmp_path).clip(path)[0].alpha, shot.alpha)
+
+
+def test_long_clip_is_kept_in_stretches(teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("video_harmonizer.training.teacher.STRETCHES", 2)
+    frames = 3 * STRETCH
+
+    def picture(index: int) -> av.VideoFrame:
+        return av.VideoFrame.from_ndarray(np.full((16, 16, 3), index, np.uint8), "rgb24")
+
+    make_clip(tmp_path / "long.mp4", range(frames), Fraction(1, 25), None, (16, 16), "libx264rgb", "rgb24", picture)
+    shots = Teacher(teacher_file, tmp_path / "kept").clip(tmp_path / "long.mp4")
+    assert [len(shot.frames) for shot in shots] == [STRETCH, STRETCH]
+    assert shots[1].frames[0].mean() == pytest.approx(frames // 2, abs=3)
+
+
+def test_folder_without_clips_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="no clips there; give a folder of videos of people"):
+        find_clips(tmp_path)
+
+
+def test_people_are_split_as_the_index_and_the_names_say(data: Path, clips: Path, teacher_file: Path, tmp_path: Path):
+    teacher = Teacher(teacher_file, tmp_path)
+    learnt, unseen = (People(data, clips, ("gard*",), teacher, split) for split in ("train", "val"))
+    assert (list(learnt.clips), list(unseen.clips)) == (["office"], ["garden"])
+    both = {shot.frames.tobytes() for shot in learnt.portraits} & {shot.frames.tobytes() for shot in unseen.portraits}
+    assert not both
+    assert not {scene.tobytes() for scene in learnt.scenes} & {scene.tobytes() for scene in unseen.scenes}
+
+
+def test_doubtful_mattes_are_not_learnt_from():
+    alpha = np.zeros((40, 40), np.uint8)
+    assert not sure(alpha)
+    alpha[10:30, 10:30] = 255
+    assert sure(alpha)
+    alpha[10:20, 10:30] = 128
+    assert not sure(alpha)
+
+
+# --- synthetic shots ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shots(data: Path, clips: Path, teacher_file: Path, tmp_path: Path) -> ShotDataset:
+    people = People(data, clips, (), Teacher(teacher_file, tmp_path), "train")
+    return ShotDataset(people, batch=2, seed=4)
+
+
+def test_sample_depends_on_its_number_alone_and_a_batch_has_one_shape(shots: ShotDataset):
+    for first in range(0, 24, 2):
+        pair = shots[first], shots[first + 1]
+        again = ShotDataset(shots.people, 2, 4)[first]
+        assert all(torch.equal(pair[0][name], again[name]) for name in again)
+        for name in ("source", "alpha", "foreground"):
+            assert pair[0][name].dtype == torch.uint8
+            assert pair[0][name].shape == pair[1][name].shape
+            assert len(pair[0][name]) == FRAMES
+        assert all(pair[0][name] == pair[1][name] for name in ("following", "refined"))
+    assert not torch.equal(shots[0]["source"], ShotDataset(shots.people, 2, 5)[0]["source"])
+
+
+def test_frames_that_follow_are_alike_and_strangers_are_not(shots: ShotDataset):
+    def change(sample: dict[str, Tensor]) -> float:
+        frames = sample["source"].float()
+        return (frames[1:] - frames[:-1]).abs().mean().item()
+
+    samples = [shots[2 * number] for number in range(24)]
+    following = [change(sample) for sample in samples if sample["following"]]
+    strangers = [change(sample) for sample in samples if not sample["following"]]
+    assert np.mean(following) < 0.5 * np.mean(strangers)
+
+
+@pytest.mark.parametrize("how", [filmed, walking])
+def test_matte_moves_with_the_person(how):
+    random = np.random.default_rng(2)
+    for _ in range(10):
+        for picture, alpha in how(red_person(random), (64, 80), 3, random):
+            assert picture.shape == (64, 80, 3)
+            red = picture[..., 0].astype(int) - picture[..., 2] > 0
+            inside, outside = alpha > 200, alpha < 50
+            if how is filmed:  # who is cut out is of no colour elsewhere
+                assert not red[outside].any()
+            assert red[inside].all()
+
+
+def test_half_transparent_pixels_get_the_persons_colour():
+    shot = red_person(np.random.default_rng(0))
+    pure = purify(shot.frames[0], shot.alpha[0])
+    soft = (shot.alpha[0] > 20) & (shot.alpha[0] < 250)
+    assert np.abs(pure[soft].astype(int) - RED).max() <= 3
+    assert np.abs(shot.frames[0][soft].astype(int) - RED).max() > 50
+
+
+def test_two_people_cover_what_either_covers():
+    picture = np.zeros((2, 2, 3), np.uint8)
+    front, back = np.array([[255, 0], [128, 0]], np.uint8), np.array([[0, 255], [128, 0]], np.uint8)
+    shown, both = beside((picture + 10, front), (picture + 90, back))
+    assert both.tolist() == [[255, 255], [192, 0]]
+    assert shown[0, :, 0].tolist() == [10, 90]
+
+
+# --- losses and scores ----------------------------------------------------------------------------------------
+
+
+def test_guess_beyond_the_end_counts_as_right_on_its_side_only():
+    guess, target = torch.tensor([-0.5, 1.5, 1.5, -0.5, 0.4]), torch.tensor([0.0, 1.0, 0.0, 1.0, 0.5])
+    assert settled(guess, target).tolist() == pytest.approx([0, 1, 1.5, -0.5, 0.4])
+
+
+def test_pyramid_sees_coarse_errors_more():
+    fine = torch.zeros(1, 1, 64, 64)
+    fine[..., ::2, ::2] = 1
+    coarse = torch.zeros(1, 1, 64, 64)
+    coarse[..., :32] = 0.25
+    assert pyramid(torch.zeros(1, 1, 37, 53)) == 0
+    assert pyramid(coarse - coarse.mean()) > 0.25 * pyramid(fine - fine.mean())
+    assert pyramid(2 * fine) == pytest.approx(2 * pyramid(fine).item())
+
+
+def test_perfect_answer_costs_nothing_and_flicker_costs(settings: Training):
+    task = Matting(settings)
+    shot = red_person(np.random.default_rng(0), 32, 32)
+    source = torch.from_numpy(shot.frames.repeat(FRAMES, 0))[None]
+    alpha = torch.from_numpy(shot.alpha.repeat(FRAMES, 0))[None]
+    batch = {"source": source, "alpha": alpha, "foreground": source}
+    batch |= {"following": torch.tensor([True]), "refined": torch.tensor([False])}
+    answer = torch.cat([torch.zeros(1, FRAMES, 3, 32, 32), as_float(alpha, following=True)], 2)
+    logits = torch.where(answer[:, :, 3:] > 0.5, 99.0, -99.0)
+    perfect = task.loss(lambda source, ratio: (answer, logits), batch).losses  # type: ignore[arg-type]
+    assert {name: value.item() for name, value in perfect.items()} == pytest.approx(dict.fromkeys(perfect, 0))
+    answer[:, ::2, 3] += 0.1
+    answer[:, ::2, 3].clamp_(max=1)
+    shaky = task.loss(lambda source, ratio: (answer, logits), batch).losses  # type: ignore[arg-type]
+    assert shaky["alpha_change"] > 0
+    assert shaky["foreground_change"] == 0
+
+
+def test_scores_of_known_mattes():
+    wanted = np.zeros((3, 10, 10), np.uint8)
+    wanted[:, :5] = 255
+    guess = np.zeros_like(wanted)
+    guess[:, :4] = 255
+    assert agreement(guess, wanted) == pytest.approx({"mae": 0.1, "iou": 0.8})
+    assert agreement(np.zeros_like(wanted), np.zeros_like(wanted)) == {"mae": 0, "iou": 1}
+    assert flicker(wanted, wanted) == 1
+    guess[1] = 255
+    assert flicker(guess, wanted) > 100
+
+
+# --- whole runs -----------------------------------------------------------------------------------------------
+
+
+def test_run_exports_weights_that_matte(settings: Training):
+    train.train(settings)
+    state = load_file(settings.output / "weights.safetensors")
+    assert all(value.dtype in (torch.float16, torch.int64) for value in state.values())
+    network = load_network({key: value.float() for key, value in state.items()}, "mine")
+    assert network.variant == "squeezenet"
+
+
+def test_resumed_run_is_the_run_that_was_not_stopped(settings: Training, tmp_path: Path):
+    settings = dataclasses.replace(settings, steps=3)
+    train.train(settings)
+    whole = load_file(settings.output / "weights.safetensors")
+    short = dataclasses.replace(settings, output=tmp_path / "two")
+    with pytest.MonkeyPatch.context() as patch:
+
+        def stop(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(matting.Matting, "validate", stop)  # at the last step, before that is saved
+        with pytest.raises(KeyboardInterrupt):
+            train.train(short)
+    train.train(short)
+    resumed = load_file(short.output / "weights.safetensors")
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_few_shots_are_learnt_by_heart(settings: Training):
+    settings = dataclasses.replace(settings, overfit=1, steps=30, learning_rate=3e-3)
+    task = Matting(settings)
+    assert isinstance(task.learner, Student)
+    batch = {name: value[None] for name, value in task.learning[0][0].items()}
+    before = sum(loss.item() for loss in task.loss(task.learner, batch).losses.values())
+    train.train(settings)
+    checkpoint = torch.load(settings.output / "checkpoint.pt", weights_only=True)
+    task.learner.load_state_dict(checkpoint["network"])
+    after = sum(loss.item() for loss in task.loss(task.learner.train(), batch).losses.values())
+    assert after < 0.5 * before
+
+
+def test_teacher_is_asked_for(settings: Training):
+    with pytest.raises(InputError, match="teacher: got none; give RobustVideoMatting's weights as --teacher FILE"):
+        Matting(dataclasses.replace(settings, teacher=None))
+
+
+def features(network: MattingNetwork) -> nn.Module:
+    return cast(nn.Module, network.backbone.features)
+
+
+def test_encoder_starts_from_imagenet(settings: Training, tmp_path: Path):
+    donor = features(MattingNetwork("squeezenet")).state_dict()
+    torch.save({f"features.{key}": value for key, value in donor.items()}, tmp_path / "squeezenet.pth")
+    network = matting.make_network(dataclasses.replace(settings, encoder=tmp_path / "squeezenet.pth"))
+    for key, value in features(network).state_dict().items():
+        assert torch.equal(value, donor[key])
+
+
+def test_mattes_are_pictures_to_look_at(data: Path, teacher_file: Path, tmp_path: Path):
+    photographs = Photographs(data, "train")
+    name = next(iter(photographs.images))
+    matte = Teacher(teacher_file, tmp_path).photographs(photographs, [name])[name]
+    kept = cv2.imread(str(tmp_path / "photographs" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+    assert kept is not None
+    assert np.array_equal(kept, matte)

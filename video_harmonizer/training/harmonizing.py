@@ -1,0 +1,164 @@
+"""The harmonizers' task: a network's inputs and outputs, what it should minimize, and how well it does."""
+
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from video_harmonizer.harmonizers.curvenet import CurveNet
+from video_harmonizer.harmonizers.s2crnet import CurveRenderingModule, S2CRNet, start_from_imagenet
+from video_harmonizer.training.losses import foreground_mse, relative_l1
+from video_harmonizer.training.settings import Training
+from video_harmonizer.training.supply import make_datasets
+from video_harmonizer.training.task import Batch, Outcome, Validation
+from video_harmonizer.weights.load import load_into, read_state
+
+Network = S2CRNet | CurveNet
+
+SHOWN = 6  # validation samples whose pictures and curves are kept track of
+PLOT = 256  # pixels, side of a curve plot
+COLORS = ((220, 40, 40), (30, 150, 60), (40, 80, 220))  # of the plotted channels
+
+
+class Harmonizing:
+    """The task of S2CRNet and CurveNet."""
+
+    def __init__(self, settings: Training) -> None:
+        self.settings = settings
+        self.learning, unseen = make_datasets(settings)
+        self.validation = DataLoader(unseen, batch_size=20)
+        self.learner: nn.Module = make_network(settings)
+
+    def loss(self, learner: nn.Module, batch: Batch) -> Outcome:
+        """Relative L1, and what an adversary might look at."""
+        parameters = learner(*network_inputs(batch, self.settings.semantic))
+        whole = self.settings.adversarial > 0
+        distance, result, target = render_loss(cast(Network, self.learner), parameters, batch, whole)
+        return Outcome({"relative_l1": distance}, (result, target))
+
+    def validate(self, learner: nn.Module, device: torch.device) -> Validation:
+        """Scores, and of the first samples composite, result, target and curves."""
+        network, semantic = cast(Network, learner), self.settings.semantic
+        scores = validate(network, self.validation, device, semantic)
+        batch = {name: value[:SHOWN].to(device) for name, value in next(iter(self.validation)).items()}
+        result, parameters = harmonize(network, batch, semantic)
+        pictures = [as_float(batch["background"]), result, as_float(batch["target"])]
+        rows = torch.cat([torch.cat(list(picture), 1) for picture in pictures], 2)  # a sample a row
+        levels = (255 * rows).round().byte().movedim(0, -1).cpu().numpy()
+        plots = np.concatenate([plot(curves) for curves in curves_of(network, parameters)], 1)
+        return Validation(scores, {"composite | result | target": levels, "curves": plots})
+
+    def exported(self, learner: nn.Module) -> tuple[nn.Module, dict[str, str]]:
+        """The network itself."""
+        settings = self.settings
+        metadata: dict[str, str] = {"network": settings.network}
+        if settings.network == "s2crnet":
+            metadata |= {"stages": str(settings.stages), "semantic": str(settings.semantic).lower()}
+        return learner, metadata
+
+
+def make_network(settings: Training) -> Network:
+    """The network to train, its encoder from ImageNet where the settings give that."""
+    network = S2CRNet(settings.stages) if settings.network == "s2crnet" else CurveNet()
+    if settings.encoder:
+        donor = S2CRNet(1)
+        start_from_imagenet(donor, read_state(settings.encoder))
+        encoder = network.squeezenet1_1 if isinstance(network, S2CRNet) else network.encoder
+        load_into(encoder, donor.squeezenet1_1.state_dict(), str(settings.encoder))
+    if settings.start:
+        load_into(network, read_state(settings.start), str(settings.start))
+    if isinstance(network, S2CRNet):
+        freeze_other_variants(network, settings)
+    return network.to(memory_format=torch.channels_last)
+
+
+def freeze_other_variants(network: S2CRNet, settings: Training) -> None:
+    """Take layers that this variant does not use out of training: several processes would wait for their gradients."""
+    for stage, module in enumerate(network.fusion.values()):
+        assert isinstance(module, CurveRenderingModule)
+        module.requires_grad_(stage < settings.stages)
+        labelled = (module.fc_label_1, module.fc_label_2, module.fc_f_label)
+        for unused in (module.fc_f_1,) if settings.semantic else labelled:
+            unused.requires_grad_(False)
+
+
+def network_inputs(batch: dict[str, Tensor], semantic: bool) -> tuple[Tensor, ...]:
+    """Pictures (B, 3, S, S) and masks (B, 1, S, S), float 0..1; with ``semantic`` the labels (B,) behind them."""
+    thumbnails = (
+        as_float(batch["foreground"]),
+        as_float(batch["foreground_mask"][..., None]),
+        as_float(batch["background"]),
+        as_float(batch["background_mask"][..., None]),
+    )
+    return (*thumbnails, batch["label"]) if semantic else thumbnails
+
+
+def as_float(pictures: Tensor) -> Tensor:
+    """(B, H, W, C) uint8 -> (B, C, H, W) float 0..1."""
+    return pictures.movedim(-1, 1).float() / 255
+
+
+def render_loss(
+    network: Network, parameters: Tensor, batch: dict[str, Tensor], whole: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Relative L1 of every stage, summed (the paper's section 3.4), with the pictures that it is of.
+
+    Args:
+        parameters: what the network answered.
+        whole: render every pixel. Every fourth says as much of a curve, at a quarter of the work.
+
+    Returns:
+        (loss, result (B, 3, H, W) on its untouched background, target alike).
+    """
+    step = 1 if whole else 2
+    composite, target = (as_float(batch[name][:, ::step, ::step]) for name in ("background", "target"))
+    mask = as_float(batch["target_mask"][:, ::step, ::step, None])
+    pictures = network.draw(composite, parameters)
+    loss = torch.stack([relative_l1(picture, target, mask) for picture in pictures]).sum()
+    return loss, torch.lerp(composite, pictures[-1], mask), target
+
+
+@torch.no_grad()
+def harmonize(network: Network, batch: dict[str, Tensor], semantic: bool) -> tuple[Tensor, Tensor]:
+    """(results (B, 3, S, S) float 0..1, the network's parameters)."""
+    composite = as_float(batch["background"])
+    parameters = network(*network_inputs(batch, semantic))
+    inside = as_float(batch["target_mask"][..., None]) > 0.5
+    return torch.where(inside, network.draw(composite, parameters)[-1].clamp(0, 1), composite), parameters
+
+
+@torch.no_grad()
+def validate(network: Network, loader: DataLoader, device: torch.device, semantic: bool = False) -> dict[str, float]:
+    """Mean over composites: PSNR, MSE and fMSE of the result and of the untouched composite."""
+    network.eval()
+    scores: dict[str, list[Tensor]] = {}
+    for batch in loader:
+        batch = {name: value.to(device) for name, value in batch.items()}
+        composite, target = as_float(batch["background"]), as_float(batch["target"])
+        inside = as_float(batch["target_mask"][..., None]) > 0.5
+        for name, image in (("", harmonize(network, batch, semantic)[0]), ("composite_", composite)):
+            fmse, mse = foreground_mse(image, target, inside)
+            psnr = 10 * torch.log10(255**2 / mse.clamp(min=1e-4))
+            for key, value in (("psnr", psnr), ("mse", mse), ("fmse", fmse)):
+                scores.setdefault(name + key, []).append(value)
+    return {name: torch.cat(values).mean().item() for name, values in scores.items()}
+
+
+def curves_of(network: Network, parameters: Tensor) -> np.ndarray:
+    """What becomes of each level of grey: (B, 3, `PLOT`)."""
+    ramp = torch.linspace(0, 1, PLOT, device=parameters.device).expand(len(parameters), 3, 1, PLOT)
+    return network.draw(ramp, parameters)[-1][:, :, 0].cpu().numpy()
+
+
+def plot(curves: np.ndarray) -> np.ndarray:
+    """(3, `PLOT`) float 0..1, red, green and blue -> (`PLOT`, `PLOT`, 3) uint8; inputs rightwards, outputs upwards."""
+    picture = np.full((PLOT, PLOT, 3), 255, np.uint8)
+    x = np.arange(PLOT)
+    for values, color in ((x / (PLOT - 1), (200, 200, 200)), *zip(curves, COLORS, strict=True)):
+        y = np.rint((1 - np.clip(values, -1, 2)) * (PLOT - 1))
+        points = np.stack([x, y], 1).astype(np.int32)[:, None]
+        cv2.polylines(picture, [points], False, color, 2, cv2.LINE_AA)
+    return picture

@@ -1,0 +1,81 @@
+"""Who and what a matting network learns from: people in photographs and clips, and places without anybody."""
+
+import logging
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.training.photographs import Photographs, Row, read_rows
+from video_harmonizer.training.teacher import Shot, Teacher, find_clips
+
+log = logging.getLogger(__name__)
+
+NOBODY = 0.003  # mean alpha of a photograph in which the teacher saw none
+SOMEBODY = 0.03  # least share of the picture of a person worth learning
+DOUBT = 0.3  # of a matte's pixels that are neither: above, the teacher was unsure
+KEPT_SCENES = 50  # photographs without people that are kept for validation, if that is at most every fifth
+
+
+class People:
+    """Photographs and clips of one split, mattes beside them.
+
+    Attributes:
+        portraits: photographs of people, as shots of one frame.
+        scenes: (H, W, 3) uint8 photographs without anybody.
+        clips: name -> the stretches that are kept of it.
+    """
+
+    def __init__(self, data: Path, clips: Path | None, held_out: tuple[str, ...], teacher: Teacher, split: str) -> None:
+        """
+        Args:
+            clips: folder of videos, each for training or, if its name fits one of `held_out`, for validation.
+
+        Raises:
+            InputError: there is nobody or no place to learn from.
+        """
+        photographs = Photographs(data, split)
+        rows = photographs.rows
+        drawn = {row.image: row.mask for row in rows if row.person and row.mask}
+        unseen = [row.image for row in rows if row.person is not False and row.image not in drawn]
+        mattes = teacher.photographs(photographs, list(dict.fromkeys(unseen)))
+        self.portraits = [Shot(photographs.images[name][None], photographs.masks[drawn[name]][None]) for name in drawn]
+        self.portraits += [
+            Shot(photographs.images[name][None], alpha[None]) for name, alpha in mattes.items() if sure(alpha)
+        ]
+        self.scenes = [photographs.images[name] for name in mattes if mattes[name].mean() < 255 * NOBODY]
+        if split == "train":
+            self.scenes += [photographs.images[name] for name in _places(rows)[1]]
+        elif places := _places(read_rows(data, "train"))[0]:  # surer than what the teacher thinks
+            self.scenes = list(Photographs(data, "train", only=places).images.values())
+        self.clips: dict[str, list[Shot]] = {}
+        for path in find_clips(clips) if clips else []:
+            if any(fnmatch(path.stem, name) for name in held_out) == (split == "val"):
+                self.clips[path.stem] = teacher.clip(path)
+        log.info(
+            "%s: %d photographs of people, %d without, %d clips",
+            split,
+            len(self.portraits),
+            len(self.scenes),
+            len(self.clips),
+        )
+        if not self.portraits or not self.scenes:
+            raise InputError(
+                f"{data}: {len(self.portraits)} photographs of people and {len(self.scenes)} without in split "
+                f"{split!r}; want some of both, told apart in index.csv's column person (1, 0) or by the teacher"
+            )
+
+
+def sure(alpha: np.ndarray) -> bool:
+    """Whether the teacher saw somebody in (H, W) uint8, and had little doubt."""
+    inside, doubtful = (alpha > 127).mean(), ((alpha > 25) & (alpha < 230)).mean()
+    return bool(inside > SOMEBODY and doubtful < DOUBT * inside)
+
+
+def _places(rows: list[Row]) -> tuple[list[str], list[str]]:
+    """Photographs that are known to show nobody, those kept for validation first."""
+    names = list(dict.fromkeys(row.image for row in rows if row.person is False))
+    mixed = [names[place] for place in np.random.default_rng(0).permutation(len(names))]  # the sources
+    kept = min(KEPT_SCENES, len(names) // 5)
+    return mixed[:kept], mixed[kept:]

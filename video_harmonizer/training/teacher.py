@@ -1,0 +1,121 @@
+"""What the large matting network sees in photographs and clips: the small one learns from it.
+
+Its mattes are kept in a folder, since they take longer to make than anything else before training; what is there is
+not made again.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from video_harmonizer.engine import make_engine
+from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame
+from video_harmonizer.matting.rvm import RVMMatting, load_network
+from video_harmonizer.sources import open_source
+from video_harmonizer.training.photographs import SHORT_SIDE, Photographs
+from video_harmonizer.weights.load import read_state
+
+log = logging.getLogger(__name__)
+
+CLIPS = {".mp4", ".mkv", ".mov", ".webm", ".avi"}
+LOOKS = 2  # at a photograph: with memory of the first, the second is surer
+GRAIN = 32  # pixels: photographs come in so many sizes
+STRETCH = 50  # frames that follow one another in what is kept of a clip
+STRETCHES = 8  # of a long clip, at equal distances
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """What was filmed at one go, and who is in it; a photograph is one of a single frame."""
+
+    frames: np.ndarray  # (T, H, W, 3) uint8
+    alpha: np.ndarray  # (T, H, W) uint8
+
+
+class Teacher:
+    """RobustVideoMatting with the user's weights, and the folder of what it saw."""
+
+    def __init__(self, weights: Path, folder: Path) -> None:
+        self.folder = folder
+        self.weights = weights
+
+    def photographs(self, photographs: Photographs, names: list[str]) -> dict[str, np.ndarray]:
+        """Name -> alpha (H, W) uint8."""
+        images = {name: photographs.images[name] for name in names}
+        # an engine prepares itself for every size anew: few sizes, one after the other
+        by_size = sorted(names, key=lambda name: _even(images[name]))
+        mattes = {}
+        for name in tqdm(by_size, "mattes of photographs", unit="photograph", dynamic_ncols=True, mininterval=5):
+            height, width = images[name].shape[:2]
+            path = self.folder / "photographs" / f"{name}.png"
+            matte = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
+            if matte is None or matte.shape != (height, width):
+                self.matting.reset()
+                picture = cv2.resize(images[name], _even(images[name])[::-1], interpolation=cv2.INTER_AREA)
+                matte = cv2.resize(self.matting.matte(Frame(picture, 0, 0.0)).alpha, (width, height))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), matte)
+            mattes[name] = matte
+        return {name: mattes[name] for name in names}
+
+    def clip(self, path: Path) -> list[Shot]:
+        """Stretches of a clip, its short side at most `SHORT_SIDE`; read from disk as they are needed."""
+        folder = self.folder / "clips" / path.stem
+        if not (folder / "done").is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._watch(path, folder)
+            (folder / "done").touch()
+        names = sorted(folder.glob("*.frames.npy"))
+        stretches = [(np.load(name, "r"), np.load(name.with_name(f"{name.name[:3]}.alpha.npy"), "r")) for name in names]
+        return [Shot(frames, alpha) for frames, alpha in stretches]
+
+    def _watch(self, path: Path, folder: Path) -> None:
+        """Matte the whole clip, since the network remembers, and keep some of it."""
+        source = open_source(str(path))
+        total = source.info.frames or STRETCH * STRETCHES
+        every = max(STRETCH, total // STRETCHES)
+        self.matting.reset()
+        kept: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+        try:
+            for frame in tqdm(islice(source, every * STRETCHES), path.name, unit="frame", dynamic_ncols=True):
+                alpha = self.matting.matte(frame).alpha
+                if frame.index % every < STRETCH:
+                    kept.setdefault(frame.index // every, []).append((_small(frame.rgb), _small(alpha)))
+        finally:
+            source.close()
+        for number, stretch in kept.items():
+            for name, pictures in zip(("frames", "alpha"), zip(*stretch, strict=True), strict=True):
+                np.save(folder / f"{number:03}.{name}.npy", np.stack(pictures))
+
+    @cached_property
+    def matting(self) -> RVMMatting:
+        """Loaded when the first matte is missing: to go on with a run nobody needs it."""
+        network = load_network(read_state(self.weights), str(self.weights))
+        return RVMMatting(network, None, make_engine("auto", torch.device("cpu")), settling=LOOKS - 1)
+
+
+def find_clips(root: Path) -> list[Path]:
+    """The video files below a folder, by name."""
+    clips = sorted((path for path in root.rglob("*") if path.suffix.lower() in CLIPS), key=lambda path: path.stem)
+    if not clips:
+        raise InputError(f"{root}: no clips there; give a folder of videos of people")
+    return clips
+
+
+def _even(picture: np.ndarray) -> tuple[int, int]:
+    """(height, width) in whole steps of `GRAIN`, nearly the picture's own."""
+    height, width = (max(1, round(side / GRAIN)) * GRAIN for side in picture.shape[:2])
+    return height, width
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    scale = min(1.0, SHORT_SIDE / min(picture.shape[:2]))
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
