@@ -30,7 +30,7 @@ class Background(Protocol):
 
 
 def open_background(text: str) -> Background:
-    """``#rrggbb``, ``blur``, ``blur:RADIUS`` in pixels, or a picture's or video's path. Raises InputError."""
+    """``#rrggbb``, ``blur``, ``blur:RADIUS`` in pixels, ``demo``, or a picture's or video's path. Raises InputError."""
     if text.startswith("#"):
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
             raise InputError(f"--background {text}: not a colour; give #rrggbb, six hexadecimal digits")
@@ -40,6 +40,10 @@ def open_background(text: str) -> Background:
         if not re.fullmatch(r"\d+(\.\d+)?", radius) or (":" in text and float(radius) <= 0):
             raise InputError(f"--background {text}: got radius {radius!r}; give blur or blur:RADIUS, in pixels above 0")
         return Blur(float(radius))
+    if text == "demo":
+        from video_harmonizer.sources.demo import demo_background  # reads its pictures when it is asked for
+
+        return Picture(text, demo_background())
     if not text:
         raise InputError("--background: it is empty; give a picture, a video, #rrggbb or blur")
     if re.fullmatch(r"(/dev/video)?\d+", text):  # said without opening it, which would light its lamp

@@ -26,7 +26,8 @@ class Source(Protocol):
 def open_source(text: str) -> Source:
     """Open what a person named.
 
-    ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern; a
+    ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern;
+    ``demo`` the clip that comes along; a
     folder, ``frames/%04d.png`` or ``frames/*.png`` an image sequence; a name that ends like a picture's a
     photograph; anything else a video file. Raises InputError for what can't be read.
     """
@@ -45,6 +46,10 @@ def _open(text: str) -> Source:
         from video_harmonizer.sources.webcam import WebcamSource
 
         return WebcamSource(int(camera[1]))
+    if text == "demo":
+        from video_harmonizer.sources.demo import DemoSource
+
+        return DemoSource()
     if text == "pattern" or text.startswith("pattern:"):
         from video_harmonizer.sources.pattern import PatternSource
 
