@@ -83,11 +83,11 @@ class Matting:
         seen = alpha > 0
         off = (settled(source + answer[:, :, :3], foreground) - foreground) * seen
         losses["foreground"] = off.abs().sum() / (3 * seen.sum()).clamp(min=1)
-        if following:
-            losses["alpha_change"] = STEADINESS * (error[:, 1:] - error[:, :-1]).square().mean()
-            both = seen[:, 1:] & seen[:, :-1]
-            change = (off[:, 1:] - off[:, :-1]).square() * both
-            losses["foreground_change"] = STEADINESS * change.sum() / (3 * both.sum()).clamp(min=1)
+        # of strangers, that is of shots of one frame, there is no change; but all processes have to name the same losses
+        both = seen[:, 1:] & seen[:, :-1]
+        changes = ((error[:, 1:] - error[:, :-1]).square().sum(), ((off[:, 1:] - off[:, :-1]).square() * both).sum())
+        losses["alpha_change"] = STEADINESS * changes[0] / max(1, error[:, 1:].numel())
+        losses["foreground_change"] = STEADINESS * changes[1] / (3 * both.sum()).clamp(min=1)
         return Outcome(losses)
 
     @torch.no_grad()

@@ -1,0 +1,143 @@
+"""How near the bundled matting network comes to its teacher and to masks, and how much faster it is.
+
+``python -m benchmarks.matting_quality DATA CLIPS --teacher rvm_mobilenetv3.pth`` watches the clips that training held
+out, looks at validation photographs of people and at places without anybody, and times both networks side by side.
+``--pictures FOLDER`` writes teacher and student beside each other. Mattes are compared at the clips' own size.
+"""
+
+import statistics
+import time
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import tyro
+from tyro.conf import Positional
+
+from video_harmonizer import weights
+from video_harmonizer.engine import Engine, make_engine
+from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.matting.rvm import RVMMatting, load_network
+from video_harmonizer.sources import open_source
+from video_harmonizer.training.matting import UNSETTLED, agreement, flicker
+from video_harmonizer.training.people import People
+from video_harmonizer.training.settings import Training, read_settings
+from video_harmonizer.training.teacher import Teacher
+from video_harmonizer.weights.load import read_state
+
+SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}
+ROUNDS = 40
+GREEN = (0, 177, 64)
+
+
+def main(
+    data: Positional[Path],
+    clips: Positional[Path],
+    teacher: Path,
+    student: Path | None = None,
+    config: Path = Path("configs/train_matting.toml"),
+    mattes: Path = Path("runs/mattes"),
+    frames: int = 150,
+    pictures: Path | None = None,
+) -> None:
+    """Print a Markdown table each of clips, photographs and times.
+
+    Args:
+        student: weights; the bundled ones if none are given.
+        config: says which clips were held out.
+        mattes: where training keeps the teacher's mattes of photographs.
+        frames: of each clip that are watched.
+    """
+    engine = make_engine("auto", torch.device("cpu"))
+    ours = student or weights.path("bundled")
+    settings = read_settings([str(config)])
+    unseen = People(data, clips, settings.held_out, Teacher(teacher, mattes), "val")
+    print(_clips(settings, clips, [_matting(teacher, engine), _matting(ours, engine)], frames, pictures))
+    print(_photographs(unseen, ours, engine))
+    print(_times([teacher, ours], engine))
+
+
+def _matting(path: Path, engine: Engine, ratio: float | None = None) -> RVMMatting:
+    return RVMMatting(load_network(read_state(path), str(path)), ratio, engine)
+
+
+def _clips(settings: Training, clips: Path, both: list[RVMMatting], frames: int, pictures: Path | None) -> str:
+    lines = ["| clip | frames | MAE | IoU | flicker / teacher's |", "|---|---|---|---|---|"]
+    rows = []
+    for path in sorted(path for name in settings.held_out for path in clips.rglob(f"{name}.*")):
+        source = open_source(str(path))
+        alphas: list[list[np.ndarray]] = [[], []]
+        for frame in islice(source, frames):
+            found = [matting.matte(frame) for matting in both]
+            for kept, matte in zip(alphas, found, strict=True):
+                kept.append(matte.alpha.copy())
+            if frame.index == frames // 2 and pictures:
+                _show(frame, found, pictures / f"{path.stem}.jpg")
+        source.close()
+        wanted, guess = (np.stack(kept[UNSETTLED:]) for kept in alphas)
+        scores = agreement(guess, wanted) | {"flicker": flicker(guess, wanted)}
+        rows.append(scores)
+        lines.append(
+            f"| {path.stem} | {len(guess)} | {scores['mae']:.4f} | {scores['iou']:.3f} | {scores['flicker']:.2f} |"
+        )
+    mean = {key: np.mean([scores[key] for scores in rows]) for key in rows[0]}
+    return "\n".join([*lines, f"| mean | | {mean['mae']:.4f} | {mean['iou']:.3f} | {mean['flicker']:.2f} |", ""])
+
+
+def _show(frame: Frame, mattes: list[Matte], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = [frame.rgb]
+    for matte in mattes:
+        share = matte.alpha[..., None] / 255
+        assert matte.foreground is not None  # networks give one
+        parts.append(np.rint(share * matte.foreground + (1 - share) * np.array(GREEN)).astype(np.uint8))
+    cv2.imwrite(str(path), cv2.cvtColor(np.hstack(parts), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def _photographs(unseen: People, ours: Path, engine: Engine) -> str:
+    """Each is a video of one frame, as for the command `image`."""
+    matting = _matting(ours, engine)
+
+    def look(picture: np.ndarray) -> np.ndarray:
+        matting.reset()
+        return matting.matte(Frame(picture, 0, 0.0)).alpha.copy()
+
+    # an engine prepares itself for every size anew: one after the other
+    people = sorted(unseen.portraits, key=lambda shot: shot.alpha.shape)
+    each = [agreement(look(shot.frames[0])[None], shot.alpha) for shot in people]
+    empty = [look(scene).mean() / 255 for scene in sorted(unseen.scenes, key=np.shape)]
+    return (
+        "| | photographs | result |\n|---|---|---|\n"
+        f"| IoU, masks of people | {len(each)} | {np.mean([one['iou'] for one in each]):.3f} |\n"
+        f"| MAE, masks of people | {len(each)} | {np.mean([one['mae'] for one in each]):.4f} |\n"
+        f"| mean alpha, nobody there | {len(empty)} | {np.mean(empty):.4f} |\n"
+    )
+
+
+def _times(paths: list[Path], engine: Engine) -> str:
+    """Both networks in turns, so that whatever else the machine does meets both."""
+    lines = ["| milliseconds a frame, median | teacher | student | ratio |", "|---|---|---|---|"]
+    random = np.random.default_rng(0)
+    for name, (height, width) in SIZES.items():
+        picture = cv2.resize(random.integers(0, 256, (9, 16, 3), np.uint8), (width, height))
+        for ratio in (0.25, None):
+            both = [_matting(path, engine, ratio) for path in paths]
+            times: list[list[float]] = [[], []]
+            for index in range(ROUNDS):
+                frame = Frame(picture, index, index / 30)
+                for spent, matting in zip(times, both, strict=True):
+                    began = time.perf_counter()
+                    seen = matting.look(frame)
+                    matting.matte(frame, seen)
+                    spent.append(1e3 * (time.perf_counter() - began))
+            slow, fast = (statistics.median(spent[3:]) for spent in times)
+            lines.append(
+                f"| {name}, ratio {ratio or 'as it suits each'} | {slow:.1f} | {fast:.1f} | {slow / fast:.2f} |"
+            )
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
