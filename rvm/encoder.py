@@ -2,7 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import mobilenet_v3_large, resnet50, squeezenet1_1
+
+from rvm.squeezenet import squeezenet_features
 
 Features = tuple[Tensor, ...]  # f1..f4, (N, C_i, ceil(H / 2^i), ceil(W / 2^i))
 
@@ -17,6 +18,8 @@ class MobileNetV3Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        from torchvision.models import mobilenet_v3_large  # takes a second, and not everybody needs it
+
         self.features = mobilenet_v3_large(weights=None, dilated=True).features
         # Not persistent: the published checkpoints know nothing of these two.
         self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
@@ -37,6 +40,8 @@ class ResNet50Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        from torchvision.models import resnet50
+
         trunk = resnet50(weights=None, replace_stride_with_dilation=(False, False, True))
         self.conv1, self.bn1, self.relu, self.maxpool = trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool
         self.layer1, self.layer2 = trunk.layer1, trunk.layer2
@@ -63,12 +68,7 @@ class SqueezeNetEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = squeezenet1_1(weights=None).features
-        for layer in self.features:
-            if isinstance(layer, nn.Conv2d):
-                layer.padding = (1, 1)
-            elif isinstance(layer, nn.MaxPool2d):  # so that an odd side rounds up, as everywhere else
-                layer.padding, layer.ceil_mode = 1, False
+        self.features = squeezenet_features(padding=1)
         self.thin = nn.ModuleList(nn.Conv2d(channels, channels // 8, 1) for channels in (64, 128, 256))
         self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)

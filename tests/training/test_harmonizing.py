@@ -75,7 +75,7 @@ def test_encoder_starts_from_imagenet(tmp_path: Path, name):
     torch.save(features, tmp_path / "features.pth")
     network = make_network(Training(network=name, encoder=tmp_path / "features.pth"))
     encoder = network.squeezenet1_1 if isinstance(network, S2CRNet) else network.encoder
-    assert torch.equal(encoder[3].squeeze.weight, features["features.3.squeeze.weight"])
+    assert torch.equal(encoder.get_parameter("3.squeeze.weight"), features["features.3.squeeze.weight"])
 
 
 @pytest.mark.parametrize("stages", [1, 2])

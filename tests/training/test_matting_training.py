@@ -239,6 +239,16 @@ def test_perfect_answer_costs_nothing_and_flicker_costs(settings: Training):
     assert shaky["foreground_change"] == 0
 
 
+def test_every_batch_names_the_same_losses(settings: Training):
+    task = Matting(settings)
+    names, kinds = set(), set()
+    for number in range(12):  # processes that log together may be at batches of either kind
+        batch = {name: value[None] for name, value in task.learning[0][number].items()}
+        kinds.add(bool(batch["following"]))
+        names.add(tuple(task.loss(task.learner, batch).losses))
+    assert (len(names), len(kinds)) == (1, 2)
+
+
 def test_scores_of_known_mattes():
     wanted = np.zeros((3, 10, 10), np.uint8)
     wanted[:, :5] = 255

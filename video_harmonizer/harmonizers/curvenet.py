@@ -12,8 +12,8 @@ What it does otherwise than S2CRNet (`s2crnet`, Liang et al., ECCV 2022):
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import squeezenet1_1
 
+from rvm.squeezenet import squeezenet_features
 from video_harmonizer.harmonizers.curves import interpolate
 from video_harmonizer.harmonizers.rim import SIDE, Rim
 
@@ -30,7 +30,7 @@ class CurveNet(nn.Module):
 
     def __init__(self, width: int = 384) -> None:
         super().__init__()
-        self.encoder = squeezenet1_1(weights=None).features[:12]
+        self.encoder = squeezenet_features(12)
         self.rim = Rim()
         last = nn.Linear(width, 3 * (PIECES + 2))
         nn.init.zeros_(last.bias)

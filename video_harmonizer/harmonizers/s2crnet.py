@@ -6,8 +6,8 @@ Harmonization", ECCV 2022, arXiv 2109.05750. Key names and shapes are those of t
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import squeezenet1_1
 
+from rvm.squeezenet import squeezenet_features
 from video_harmonizer.harmonizers.curves import render
 from video_harmonizer.weights.load import load_into
 
@@ -63,7 +63,7 @@ class S2CRNet(nn.Module):
         if stages < 1 or pieces < 1:
             raise ValueError(f"got stages={stages}, pieces={pieces}; want at least one of each")
         self.stages = stages
-        self.squeezenet1_1 = squeezenet1_1(weights=None).features[:12]
+        self.squeezenet1_1 = squeezenet_features(12)
         # the published checkpoint has two modules also where the single-stage network uses one
         modules = {f"cr{n}": CurveRenderingModule(pieces) for n in range(1, max(stages, 2) + 1)}
         self.fusion = nn.ModuleDict(modules)
@@ -131,6 +131,8 @@ def start_from_imagenet(network: S2CRNet, features: dict[str, Tensor]) -> None:
     state = {key.removeprefix("features."): value for key, value in features.items()}
     load_into(encoder, {key: value for key, value in state.items() if key in wanted}, "encoder")
     first = encoder[0]
+    assert isinstance(first, nn.Conv2d)
+    assert first.bias is not None
     with torch.no_grad():
         first.bias -= (first.weight * (mean / deviation)[:, None, None]).sum((1, 2, 3))
         first.weight /= deviation[:, None, None]

@@ -83,7 +83,7 @@ class Matting:
         seen = alpha > 0
         off = (settled(source + answer[:, :, :3], foreground) - foreground) * seen
         losses["foreground"] = off.abs().sum() / (3 * seen.sum()).clamp(min=1)
-        # of strangers, that is of shots of one frame, there is no change; but all processes have to name the same losses
+        # strangers are shots of one frame, without change; named all the same, since all processes have to agree
         both = seen[:, 1:] & seen[:, :-1]
         changes = ((error[:, 1:] - error[:, :-1]).square().sum(), ((off[:, 1:] - off[:, :-1]).square() * both).sum())
         losses["alpha_change"] = STEADINESS * changes[0] / max(1, error[:, 1:].numel())
