@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -24,6 +24,7 @@ from video_harmonizer.training.discriminator import PatchDiscriminator, fooling_
 from video_harmonizer.training.harmonizing import Harmonizing
 from video_harmonizer.training.journal import Journal
 from video_harmonizer.training.matting import Matting
+from video_harmonizer.training.repainting import Repainting
 from video_harmonizer.training.runs import export, restore, save
 from video_harmonizer.training.settings import Training, read_settings
 from video_harmonizer.training.supply import supply
@@ -85,7 +86,8 @@ def train(settings: Training) -> None:
 
 def make_task(settings: Training) -> Task:
     """What the settings' network is for."""
-    return Matting(settings) if settings.network == "matting" else Harmonizing(settings)
+    tasks: dict[str, Callable[[Training], Task]] = {"matting": Matting, "duconet": Repainting}
+    return tasks.get(settings.network, Harmonizing)(settings)
 
 
 def launch(settings: Training) -> Fabric:
@@ -126,9 +128,11 @@ def mean_of(fabric: Fabric, value: Tensor) -> float:
 
 
 def rate_at(step: int, settings: Training) -> float:
-    """Share of the learning rate: a linear warm-up, then a cosine to zero."""
+    """Share of the learning rate: a linear warm-up, then a cosine to zero, or DucoNet's two steps."""
     if step < settings.warmup:
         return (step + 1) / settings.warmup
+    if settings.schedule == "steps":
+        return 0.1 ** sum(step >= share * settings.steps for share in (105 / 120, 115 / 120))
     progress = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
     return 0.5 * (1 + math.cos(math.pi * progress))
 

@@ -22,22 +22,29 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
+def normalize(image: Tensor) -> Tensor:
+    """(B, 3, H, W) RGB 0..1 as the network takes it: ImageNet's mean and deviation taken out."""
+    return (image - image.new_tensor(IMAGENET_MEAN)[:, None, None]) / image.new_tensor(IMAGENET_DEVIATION)[
+        :, None, None
+    ]
+
+
+def denormalize(image: Tensor) -> Tensor:
+    """And back; not clamped."""
+    return image * image.new_tensor(IMAGENET_DEVIATION)[:, None, None] + image.new_tensor(IMAGENET_MEAN)[:, None, None]
+
+
 class HarmonizeStep(nn.Module):
     """A composite as it is, (1, S, S, 3) and (1, S, S) uint8, harmonized, (1, S, S, 3) 0..1: what an engine runs."""
 
     def __init__(self, network: DucoNet) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION)[:, None, None], persistent=False)
-        self.mean: Tensor
-        self.deviation: Tensor
 
     def forward(self, picture: Tensor, mask: Tensor) -> tuple[Tensor]:
         image = picture.movedim(-1, 1).float() / 255
-        normalized = (image - self.mean) / self.deviation
-        answer = self.network(normalized, mask[:, None].float() / 255, opencv_lab(image))
-        return ((answer * self.deviation + self.mean).clamp(0, 1).movedim(1, -1),)
+        answer = self.network(normalize(image), mask[:, None].float() / 255, opencv_lab(image))
+        return (denormalize(answer).clamp(0, 1).movedim(1, -1),)
 
     @staticmethod
     def example(side: int, device: torch.device) -> tuple[Tensor, ...]:

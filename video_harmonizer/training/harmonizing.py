@@ -1,5 +1,6 @@
 """The harmonizers' task: a network's inputs and outputs, what it should minimize, and how well it does."""
 
+from collections.abc import Callable
 from typing import cast
 
 import cv2
@@ -45,11 +46,8 @@ class Harmonizing:
         scores = validate(network, self.validation, device, semantic)
         batch = {name: value[:SHOWN].to(device) for name, value in next(iter(self.validation)).items()}
         result, parameters = harmonize(network, batch, semantic)
-        pictures = [as_float(batch["background"]), result, as_float(batch["target"])]
-        rows = torch.cat([torch.cat(list(picture), 1) for picture in pictures], 2)  # a sample a row
-        levels = (255 * rows).round().byte().movedim(0, -1).cpu().numpy()
         plots = np.concatenate([plot(curves) for curves in curves_of(network, parameters)], 1)
-        return Validation(scores, {"composite | result | target": levels, "curves": plots})
+        return Validation(scores, {"composite | result | target": side_by_side(batch, result), "curves": plots})
 
     def exported(self, learner: nn.Module) -> tuple[nn.Module, dict[str, str]]:
         """The network itself."""
@@ -130,21 +128,33 @@ def harmonize(network: Network, batch: dict[str, Tensor], semantic: bool) -> tup
     return torch.where(inside, network.draw(composite, parameters)[-1].clamp(0, 1), composite), parameters
 
 
-@torch.no_grad()
 def validate(network: Network, loader: DataLoader, device: torch.device, semantic: bool = False) -> dict[str, float]:
-    """Mean over composites: PSNR, MSE and fMSE of the result and of the untouched composite."""
+    """`score` of what the network makes of composites."""
     network.eval()
+    return score(lambda batch: harmonize(network, batch, semantic)[0], loader, device)
+
+
+@torch.no_grad()
+def score(results: Callable[[Batch], Tensor], loader: DataLoader, device: torch.device) -> dict[str, float]:
+    """Mean over composites: PSNR, MSE and fMSE of the results (B, 3, S, S) and of the untouched composite."""
     scores: dict[str, list[Tensor]] = {}
     for batch in loader:
         batch = {name: value.to(device) for name, value in batch.items()}
         composite, target = as_float(batch["background"]), as_float(batch["target"])
         inside = as_float(batch["target_mask"][..., None]) > 0.5
-        for name, image in (("", harmonize(network, batch, semantic)[0]), ("composite_", composite)):
+        for name, image in (("", results(batch)), ("composite_", composite)):
             fmse, mse = foreground_mse(image, target, inside)
             psnr = 10 * torch.log10(255**2 / mse.clamp(min=1e-4))
             for key, value in (("psnr", psnr), ("mse", mse), ("fmse", fmse)):
                 scores.setdefault(name + key, []).append(value)
     return {name: torch.cat(values).mean().item() for name, values in scores.items()}
+
+
+def side_by_side(batch: Batch, result: Tensor) -> np.ndarray:
+    """Composite, result (B, 3, S, S) and target, a sample a row: (B S, 3 S, 3) uint8."""
+    pictures = [as_float(batch["background"]), result, as_float(batch["target"])]
+    rows = torch.cat([torch.cat(list(picture), 1) for picture in pictures], 2)
+    return (255 * rows).round().byte().movedim(0, -1).cpu().numpy()
 
 
 def curves_of(network: Network, parameters: Tensor) -> np.ndarray:

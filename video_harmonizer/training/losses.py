@@ -14,6 +14,17 @@ def relative_l1(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return (error / mask.sum((1, 2, 3)).clamp(min=1)).mean()
 
 
+def foreground_normalized_mse(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Squared error over the foreground's area, at least 100 pixels, mean over the batch (Tan et al., DucoNet).
+
+    Args:
+        image, target: (B, 3, H, W) float.
+        mask: (B, 1, H, W) float, 1 = foreground. Errors count everywhere: the background is to stay.
+    """
+    error = (image - target).square().sum((1, 2, 3))
+    return (error / mask.sum((1, 2, 3)).clamp(min=100)).mean()
+
+
 def foreground_mse(image: Tensor, target: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
     """(fMSE, MSE) of each picture on the 8-bit scale, the image rounded to levels first.
 

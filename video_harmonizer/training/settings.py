@@ -21,7 +21,7 @@ FREE = {"output", "mattes", "workers", "device", "validation", "validate_every",
 class Training:
     """The settings of one run, each with what it means."""
 
-    network: Literal["s2crnet", "curvenet", "matting"] = "s2crnet"
+    network: Literal["s2crnet", "curvenet", "duconet", "matting"] = "s2crnet"
     stages: Literal[1, 2] = 2  # of s2crnet, curves one after the other: 1 single, 2 cascaded
     semantic: bool = False  # of s2crnet, tell it what the foreground is; the data has to know
     encoder: Path | None = None  # ImageNet weights of SqueezeNet 1.1's features to start from
@@ -40,7 +40,8 @@ class Training:
     batch: int = 16  # samples of a step, in each process
     learning_rate: float = 4e-4
     weight_decay: float = 1e-2
-    warmup: int = 200  # steps until the full learning rate; a cosine leads from there to zero
+    warmup: int = 200  # steps until the full learning rate
+    schedule: Literal["cosine", "steps"] = "cosine"  # from there to zero, or to a tenth at 7/8 and at 23/24 of the run
     clip: float = 1.0  # largest norm of the gradient
     ema: float = 0.998  # decay of the averaged weights, which are validated and exported
     adversarial: float = 0.0  # weight of the adversary's loss beside relative L1: 0 none, 1 the paper's
