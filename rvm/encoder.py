@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from rvm.mobilenetv3 import mobilenetv3_features
 from rvm.squeezenet import squeezenet_features
 
 Features = tuple[Tensor, ...]  # f1..f4, (N, C_i, ceil(H / 2^i), ceil(W / 2^i))
@@ -18,9 +19,7 @@ class MobileNetV3Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from torchvision.models import mobilenet_v3_large  # takes a second, and not everybody needs it
-
-        self.features = mobilenet_v3_large(weights=None, dilated=True).features
+        self.features = mobilenetv3_features()
         # Not persistent: the published checkpoints know nothing of these two.
         self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
@@ -40,7 +39,7 @@ class ResNet50Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from torchvision.models import resnet50
+        from torchvision.models import resnet50  # takes a second, and few need it
 
         trunk = resnet50(weights=None, replace_stride_with_dilation=(False, False, True))
         self.conv1, self.bn1, self.relu, self.maxpool = trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool
