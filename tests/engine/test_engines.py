@@ -4,6 +4,7 @@ import builtins
 import contextlib
 import itertools
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,32 @@ def test_a_damaged_file_in_the_cache_is_made_anew(own_cache: Path):
     kept.write_text("<net>")
     run = openvino.OpenVINOEngine("fp32").prepare(module, (ones,), fingerprint(module))
     assert run(ones)[0].tolist() == [3, 3]
+
+
+def test_damage_to_what_was_compiled_costs_time_only(own_cache: Path):
+    module, ones = Scale(3.0), torch.ones(2, 3)
+    openvino.OpenVINOEngine().prepare(module, (ones,), "scale")
+    blobs = list((own_cache / "openvino").glob("*.blob"))
+    assert blobs
+    for blob in blobs:
+        blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
+    run = openvino.OpenVINOEngine().prepare(module, (ones,), "scale")
+    assert torch.equal(run(ones)[0], 3 * ones)
+
+
+def test_what_no_start_needs_any_more_is_forgotten(own_cache: Path):
+    folder = own_cache / "openvino"
+
+    def prepare(name: str) -> None:
+        openvino.OpenVINOEngine().prepare(Scale(3.0), (torch.ones(2, 3),), name)
+
+    prepare("old")
+    prepare("used")
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    prepare("used")
+    prepare("new")
+    assert len(list(folder.glob("*.xml"))) == len(list(folder.glob("*.bin"))) == 2
 
 
 def test_torch_runs_what_openvino_cant_convert(caplog: pytest.LogCaptureFixture):

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from video_harmonizer.weights import cache
 
 log = logging.getLogger(__name__)
 
+UNUSED = 30 * 24 * 3600  # seconds after which a kept network is deleted; sizes, weights and versions change
 # Two networks run at a time, each half of the processor; on more threads than that they would wait for each other.
 THREADS = max(1, len(os.sched_getaffinity(0)) // 2 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 2) // 2)
 
@@ -68,6 +70,8 @@ class OpenVINOEngine:
             "INFERENCE_NUM_THREADS": THREADS,
             "ENABLE_CPU_PINNING": False,  # networks that run beside each other would be pinned to the same cores
         }
+        if os.access(path.parent, os.W_OK):  # what it compiles is kept as well, and the next start takes half the time
+            settings["CACHE_DIR"] = str(path.parent)
         request = self._core.compile_model(model, "CPU", settings).create_infer_request()
 
         def run(*inputs: Tensor) -> tuple[Tensor, ...]:
@@ -80,8 +84,12 @@ class OpenVINOEngine:
     def _read(self, path: Path) -> ov.Model | None:
         """The kept model, if there is one and it is whole."""
         try:
-            return self._core.read_model(path) if path.is_file() else None
-        except RuntimeError as error:
+            if not path.is_file():
+                return None
+            for part in (path, path.with_suffix(".bin")):  # in use: see `_forget_unused`
+                part.touch()
+            return self._core.read_model(path)
+        except (OSError, RuntimeError) as error:
             log.info("%s: damaged, made anew (%s)", path, str(error).splitlines()[0])
             return None
 
@@ -112,8 +120,17 @@ def _keep(model: ov.Model, path: Path) -> None:
         # the weights first: a model is there when its .xml is
         partial.with_suffix(".bin").replace(path.with_suffix(".bin"))
         partial.replace(path)
+        _forget_unused(path.parent)
     except (OSError, RuntimeError) as error:
         log.info("%s: the compiled network can't be kept, so the next start takes as long: %s", path.parent, error)
         with contextlib.suppress(OSError):
             for part in (partial, partial.with_suffix(".bin")):
                 part.unlink(missing_ok=True)
+
+
+def _forget_unused(folder: Path) -> None:
+    """Delete models that no start has needed for a while, and what was compiled that long ago."""
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # another process was quicker
+            if time.time() - path.stat().st_mtime > UNUSED:
+                path.unlink()
