@@ -35,6 +35,7 @@ def sequence(folder: Path) -> Source:
 
 
 KINDS: dict[str, Callable[[Path], Source]] = {
+    "demo": lambda folder: open_source("demo"),
     "video file": lambda folder: VideoFileSource(make_clip(folder / "a.mp4")),
     "photograph": photograph,
     "sequence": sequence,

@@ -29,8 +29,8 @@ MAX_GAP_SECONDS = 1.0
 # settles as it would on a still scene.
 SETTLING_PASSES = 6
 
-# low-res pixels that suit a network if nothing is said: about what it was trained for
-LONGEST_SIDE = {"mobilenetv3": 512, "resnet50": 512, "squeezenet": 384}
+LONGEST_SIDE = 512  # low-res pixels that suit a network if nothing is said: about what it was trained for
+SMALLER = {"squeezenet": 384}  # for which variants that is less
 # a layer that one variant alone has
 SIGNS = {"backbone.conv1.weight": "resnet50", "backbone.thin.0.weight": "squeezenet"}
 MATTES = 5  # that exist at a time: later stages may still be at earlier frames
@@ -246,7 +246,7 @@ class RVMMatting(Matting):
 
 def longest_side(network: MattingNetwork) -> int:
     """Pixels to which a frame's longest side is brought for the network, unless it is shorter."""
-    return LONGEST_SIDE[network.variant]
+    return SMALLER.get(network.variant, LONGEST_SIDE)
 
 
 def load_network(state: dict[str, Tensor], name: str) -> MattingNetwork:

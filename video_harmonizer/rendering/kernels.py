@@ -1,10 +1,14 @@
-"""The pass over full-resolution pixels on the processor, compiled by Numba."""
+"""The pass over full-resolution pixels on the processor, compiled by Numba.
+
+Where nobody is, the backdrop is copied by NumPy, whose copy runs at memory's speed; the rest is written over it.
+"""
 
 import numba
 import numpy as np
 
+OPAQUE, HALF = np.uint32(255), np.uint32(127)
 
-@numba.njit(cache=True, nogil=True)
+
 def blend(
     rgb: np.ndarray,
     foreground: np.ndarray,
@@ -26,24 +30,10 @@ def blend(
         table: (3, levels) of the frame's type: what becomes of each input level.
         out: (H, W, 3) of the frame's type; its rows may lie apart.
     """
-    height, width = alpha.shape
-    opaque = np.uint32(255)
-    for y in range(height):
-        for x in range(width):
-            a = np.uint32(alpha[y, x])
-            if a == 0:
-                for c in range(3):
-                    out[y, x, c] = backdrop[y, x, c]
-            elif a == opaque:
-                for c in range(3):
-                    out[y, x, c] = table[c, rgb[y, x, c]]
-            else:
-                for c in range(3):
-                    mixed = table[c, foreground[y, x, c]] * a + backdrop[y, x, c] * (opaque - a)
-                    out[y, x, c] = (mixed + np.uint32(127)) // opaque
+    np.copyto(out, backdrop)
+    _blend(rgb, foreground, alpha, table, out)
 
 
-@numba.njit(cache=True, nogil=True)
 def blend_pair(
     rgb: np.ndarray,
     foreground: np.ndarray,
@@ -54,23 +44,48 @@ def blend_pair(
     paste: np.ndarray,
 ) -> None:
     """What two calls of `blend` do, one with ``table`` and one without, in one pass: memory is what takes the time."""
+    np.copyto(harmonized, backdrop)
+    np.copyto(paste, backdrop)
+    _blend_pair(rgb, foreground, alpha, table, harmonized, paste)
+
+
+@numba.njit(cache=True, nogil=True)
+def _blend(rgb: np.ndarray, foreground: np.ndarray, alpha: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
+    """Over what ``out`` holds."""
     height, width = alpha.shape
-    opaque, half = np.uint32(255), np.uint32(127)
     for y in range(height):
         for x in range(width):
             a = np.uint32(alpha[y, x])
-            if a == 0:
+            if a == OPAQUE:
                 for c in range(3):
-                    level = backdrop[y, x, c]
-                    harmonized[y, x, c] = level
-                    paste[y, x, c] = level
-            elif a == opaque:
+                    out[y, x, c] = table[c, rgb[y, x, c]]
+            elif a:
+                for c in range(3):
+                    mixed = table[c, foreground[y, x, c]] * a + out[y, x, c] * (OPAQUE - a)
+                    out[y, x, c] = (mixed + HALF) // OPAQUE
+
+
+@numba.njit(cache=True, nogil=True)
+def _blend_pair(
+    rgb: np.ndarray,
+    foreground: np.ndarray,
+    alpha: np.ndarray,
+    table: np.ndarray,
+    harmonized: np.ndarray,
+    paste: np.ndarray,
+) -> None:
+    """Over what both hold, which is the same."""
+    height, width = alpha.shape
+    for y in range(height):
+        for x in range(width):
+            a = np.uint32(alpha[y, x])
+            if a == OPAQUE:
                 for c in range(3):
                     level = rgb[y, x, c]
                     harmonized[y, x, c] = table[c, level]
                     paste[y, x, c] = level
-            else:
+            elif a:
                 for c in range(3):
-                    level, behind = foreground[y, x, c], backdrop[y, x, c] * (opaque - a) + half
-                    harmonized[y, x, c] = (table[c, level] * a + behind) // opaque
-                    paste[y, x, c] = (level * a + behind) // opaque
+                    level, behind = foreground[y, x, c], paste[y, x, c] * (OPAQUE - a) + HALF
+                    harmonized[y, x, c] = (table[c, level] * a + behind) // OPAQUE
+                    paste[y, x, c] = (level * a + behind) // OPAQUE
