@@ -168,7 +168,7 @@ def test_mattes_are_those_of_the_whole_network(refiner: str, size: tuple[int, in
             fgr, pha, *memory = network(source, *memory, downsample_ratio=ratio)
         matte = matting.matte(frame(index, rgb=rgb))
         wanted = (pha[0, 0] * 255).numpy()
-        assert np.abs(matte.alpha - wanted).max() < 0.51
+        assert np.abs(matte.alpha - wanted).max() < 0.55  # rounding, and the order of sums
         assert matte.foreground is not None
         mixed = (wanted > 0.6) & (wanted < 254.4)
         assert 0.02 < mixed.mean() < 1
