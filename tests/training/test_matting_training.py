@@ -22,6 +22,7 @@ from video_harmonizer.training import matting
 from video_harmonizer.training.matting import Matting, Student, agreement, as_float, flicker, pyramid, settled
 from video_harmonizer.training.people import People, sure
 from video_harmonizer.training.photographs import Photographs
+from video_harmonizer.training.runs import narrowed
 from video_harmonizer.training.settings import Training
 from video_harmonizer.training.shots import FRAMES, ShotDataset, beside, blend, filmed, purify, walking
 from video_harmonizer.training.teacher import STRETCH, Shot, Teacher, find_clips
@@ -130,6 +131,16 @@ def test_people_are_split_as_the_index_and_the_names_say(data: Path, clips: Path
     both = {shot.frames.tobytes() for shot in learnt.portraits} & {shot.frames.tobytes() for shot in unseen.portraits}
     assert not both
     assert not {scene.tobytes() for scene in learnt.scenes} & {scene.tobytes() for scene in unseen.scenes}
+
+
+def test_only_people_who_are_known_as_such_are_learnt_from(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def sees_somebody(_: Teacher, photographs: Photographs, names: list[str]) -> dict[str, np.ndarray]:
+        return {name: np.full(photographs.images[name].shape[:2], 255, np.uint8) for name in names}
+
+    monkeypatch.setattr(Teacher, "photographs", sees_somebody)
+    people = People(data, None, (), Teacher(tmp_path, tmp_path), "train")
+    known = sum(bool(row.person) for row in Photographs(data, "train").rows)
+    assert len(people.portraits) == known > 0
 
 
 def test_doubtful_mattes_are_not_learnt_from():
@@ -267,9 +278,16 @@ def test_scores_of_known_mattes():
 def test_run_exports_weights_that_matte(settings: Training):
     train.train(settings)
     state = load_file(settings.output / "weights.safetensors")
-    assert all(value.dtype in (torch.float16, torch.int64) for value in state.values())
+    assert {value.dtype for value in state.values()} == {torch.float16}
     network = load_network({key: value.float() for key, value in state.items()}, "mine")
     assert network.variant == "squeezenet"
+
+
+def test_numbers_beyond_half_precision_are_kept_whole():
+    large, small = torch.tensor([1.0, 3e5]), torch.tensor([1.0, 3e4])
+    assert torch.equal(narrowed(large), large)
+    assert narrowed(small).dtype == torch.float16
+    assert narrowed(torch.tensor([float("inf")])).dtype == torch.float16
 
 
 def test_resumed_run_is_the_run_that_was_not_stopped(settings: Training, tmp_path: Path):

@@ -44,7 +44,7 @@ def test_short_run_gives_weights_that_the_application_takes(settings: Training):
 
 def test_run_goes_on_from_earlier_weights(settings: Training, tmp_path: Path):
     train.train(settings)
-    task = Repainting(dataclasses.replace(settings, start=settings.output / "weights.safetensors"))
+    task = Repainting(dataclasses.replace(settings, weights=settings.output / "weights.safetensors"))
     exported = load_duconet(settings.output / "weights.safetensors", TorchEngine(torch.device("cpu")))
     for key, value in task.learner.state_dict().items():
         assert torch.equal(value, exported.step.network.state_dict()[key])

@@ -66,8 +66,8 @@ def make_network(settings: Training) -> Network:
         start_from_imagenet(donor, read_state(settings.encoder))
         encoder = network.squeezenet1_1 if isinstance(network, S2CRNet) else network.encoder
         load_into(encoder, donor.squeezenet1_1.state_dict(), str(settings.encoder))
-    if settings.start:
-        load_into(network, read_state(settings.start), str(settings.start))
+    if settings.weights:
+        load_into(network, read_state(settings.weights), str(settings.weights))
     if isinstance(network, S2CRNet):
         freeze_other_variants(network, settings)
     return network.to(memory_format=torch.channels_last)

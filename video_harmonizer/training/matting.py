@@ -130,8 +130,8 @@ def make_network(settings: Training) -> MattingNetwork:
     if settings.encoder:
         state = {key.removeprefix("features."): value for key, value in read_state(settings.encoder).items()}
         load_into(cast(nn.Module, network.backbone.features), state, str(settings.encoder))
-    if settings.start:
-        load_into(network, read_state(settings.start), str(settings.start))
+    if settings.weights:
+        load_into(network, read_state(settings.weights), str(settings.weights))
     return network.to(memory_format=torch.channels_last)
 
 

@@ -41,9 +41,11 @@ class People:
         unseen = [row.image for row in rows if row.person is not False and row.image not in drawn]
         mattes = teacher.photographs(photographs, list(dict.fromkeys(unseen)))
         self.portraits = [Shot(photographs.images[name][None], photographs.masks[drawn[name]][None]) for name in drawn]
-        self.portraits += [
-            Shot(photographs.images[name][None], alpha[None]) for name, alpha in mattes.items() if sure(alpha)
-        ]
+        # of animals and dolls the teacher is sure, too: who is in a picture has to be known
+        known = dict.fromkeys(
+            row.image for row in rows if row.person and row.image in mattes and sure(mattes[row.image])
+        )
+        self.portraits += [Shot(photographs.images[name][None], mattes[name][None]) for name in known]
         self.scenes = [photographs.images[name] for name in mattes if mattes[name].mean() < 255 * NOBODY]
         if split == "train":
             self.scenes += [photographs.images[name] for name in _places(rows)[1]]
@@ -63,7 +65,7 @@ class People:
         if not self.portraits or not self.scenes:
             raise InputError(
                 f"{data}: {len(self.portraits)} photographs of people and {len(self.scenes)} without in split "
-                f"{split!r}; want some of both, told apart in index.csv's column person (1, 0) or by the teacher"
+                f"{split!r}; want some of both: people marked 1 in index.csv's column person, places 0"
             )
 
 

@@ -28,8 +28,8 @@ class Repainting:
         self.learning, unseen = make_datasets(settings)
         self.validation = DataLoader(unseen, batch_size=10)
         self.learner: nn.Module = DucoNet()
-        if settings.start:
-            load_into(self.learner, read_state(settings.start), str(settings.start))
+        if settings.weights:
+            load_into(self.learner, read_state(settings.weights), str(settings.weights))
 
     def loss(self, learner: nn.Module, batch: Batch) -> Outcome:
         """Squared error over the foreground's area, of normalised colours."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.training.settings import FREE, Training, as_table, to_toml
@@ -60,17 +60,23 @@ def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int
 
 
 def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], step: int) -> None:
-    """Write the weights as float16 and what they are of, whole or not at all, and the settings beside them."""
+    """Write the weights, in half precision where that reaches, and the settings beside them, whole or not at all."""
     metadata = {**metadata, "step": str(step)}
     commit = current_commit()
     if commit:
         metadata["commit"] = commit
     path = settings.output / WEIGHTS
     partial = path.with_suffix(".partial")
-    state = {key: value.half().cpu().contiguous() for key, value in network.state_dict().items()}
+    state = {key: narrowed(value.cpu()).contiguous() for key, value in network.state_dict().items()}
     save_file(state, partial, metadata)
     partial.replace(path)
     (settings.output / SETTINGS).write_text(to_toml(settings), encoding="utf-8")
+
+
+def narrowed(value: Tensor) -> Tensor:
+    """float16 if it can hold the numbers, which for variances of large activations it can't; else as it is."""
+    half = value.half()
+    return half if torch.equal(half.isfinite(), value.isfinite()) else value
 
 
 def current_commit() -> str | None:

@@ -25,7 +25,7 @@ class Training:
     stages: Literal[1, 2] = 2  # of s2crnet, curves one after the other: 1 single, 2 cascaded
     semantic: bool = False  # of s2crnet, tell it what the foreground is; the data has to know
     encoder: Path | None = None  # ImageNet weights of SqueezeNet 1.1's features to start from
-    start: Path | None = None  # weights of this network that an earlier run exported, to go on from
+    weights: Path | None = None  # of this network, from an earlier run, to go on from
     data: Path = Path("data")  # photographs, with or without an index.csv, or the root of iHarmony4
     luts: Path | None = None  # folder of luts.npz, where the photographs' folder has none
     teacher: Path | None = None  # of matting, RobustVideoMatting's weights, whose mattes are learnt from

@@ -22,7 +22,7 @@ SMALL = ((128, 128), (112, 192), (128, 176), (176, 112), (144, 144))
 LARGE = ((160, 160), (144, 256), (160, 208), (208, 144), (192, 192))
 
 AS_IT_IS, MOVED, FILMED, FILMED_ELSEWHERE, EMPTY = range(5)
-KINDS = (0.32, 0.28, 0.22, 0.06, 0.12)
+KINDS = (0.3, 0.28, 0.18, 0.06, 0.18)
 COMPANY = 0.2  # of the people who were moved have somebody beside them
 
 Size = tuple[int, int]  # height, width
