@@ -7,6 +7,7 @@ out, looks at validation photographs of people and at places without anybody, an
 
 import statistics
 import time
+from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from video_harmonizer.matting.rvm import RVMMatting, load_network
 from video_harmonizer.sources import open_source
 from video_harmonizer.training.matting import UNSETTLED, agreement, flicker
 from video_harmonizer.training.people import People
-from video_harmonizer.training.settings import Training, read_settings
-from video_harmonizer.training.teacher import Teacher
+from video_harmonizer.training.settings import read_settings
+from video_harmonizer.training.teacher import Teacher, find_clips
 from video_harmonizer.weights.load import read_state
 
 SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}
@@ -53,8 +54,11 @@ def main(
     engine = make_engine("auto", torch.device("cpu"))
     ours = student or weights.path("bundled")
     settings = read_settings([str(config)])
-    unseen = People(data, clips, settings.held_out, Teacher(teacher, mattes), "val")
-    print(_clips(settings, clips, [_matting(teacher, engine), _matting(ours, engine)], frames, pictures))
+    unseen = People(data, None, (), Teacher(teacher, mattes), "val")
+    held_out = [path for path in find_clips(clips) if any(fnmatch(path.stem, name) for name in settings.held_out)]
+    if not held_out:
+        raise SystemExit(f"{clips}: none of {', '.join(settings.held_out)}; give the folder that training had")
+    print(_clips(held_out, [_matting(teacher, engine), _matting(ours, engine)], frames, pictures))
     print(_photographs(unseen, ours, engine))
     print(_times([teacher, ours], engine))
 
@@ -63,10 +67,10 @@ def _matting(path: Path, engine: Engine, ratio: float | None = None) -> RVMMatti
     return RVMMatting(load_network(read_state(path), str(path)), ratio, engine)
 
 
-def _clips(settings: Training, clips: Path, both: list[RVMMatting], frames: int, pictures: Path | None) -> str:
+def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Path | None) -> str:
     lines = ["| clip | frames | MAE | IoU | flicker / teacher's |", "|---|---|---|---|---|"]
     rows = []
-    for path in sorted(path for name in settings.held_out for path in clips.rglob(f"{name}.*")):
+    for path in clips:
         source = open_source(str(path))
         alphas: list[list[np.ndarray]] = [[], []]
         for frame in islice(source, frames):
@@ -76,6 +80,8 @@ def _clips(settings: Training, clips: Path, both: list[RVMMatting], frames: int,
             if frame.index == frames // 2 and pictures:
                 _show(frame, found, pictures / f"{path.stem}.jpg")
         source.close()
+        if len(alphas[0]) < UNSETTLED + 2:
+            continue  # too short to say anything of
         wanted, guess = (np.stack(kept[UNSETTLED:]) for kept in alphas)
         scores = agreement(guess, wanted) | {"flicker": flicker(guess, wanted)}
         rows.append(scores)

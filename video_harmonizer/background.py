@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -40,7 +41,7 @@ def open_background(text: str) -> Background:
         if not re.fullmatch(r"\d+(\.\d+)?", radius) or (":" in text and float(radius) <= 0):
             raise InputError(f"--background {text}: got radius {radius!r}; give blur or blur:RADIUS, in pixels above 0")
         return Blur(float(radius))
-    if text == "demo":
+    if text == "demo" and not Path(text).exists():
         from video_harmonizer.sources.demo import demo_background  # reads its pictures when it is asked for
 
         return Picture(text, demo_background())

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import train
 from rvm import MattingNetwork
 from video_harmonizer.errors import InputError
-from video_harmonizer.matting.rvm import load_network
+from video_harmonizer.matting.rvm import RVMMatting, load_network
 from video_harmonizer.training import matting
 from video_harmonizer.training.matting import Matting, Student, agreement, as_float, flicker, pyramid, settled
 from video_harmonizer.training.people import People, sure
@@ -27,7 +27,7 @@ from video_harmonizer.training.settings import Training
 from video_harmonizer.training.shots import FRAMES, ShotDataset, beside, blend, filmed, purify, walking
 from video_harmonizer.training.teacher import STRETCH, Shot, Teacher, find_clips
 
-from .conftest import figure, photograph
+from .conftest import figure, photograph, write_index
 
 RED = np.array([200, 30, 30], np.uint8)
 
@@ -88,22 +88,41 @@ def red_person(random: np.random.Generator, height: int = 90, width: int = 120) 
 # --- people and places ----------------------------------------------------------------------------------------
 
 
-def test_teacher_looks_once_and_remembers_on_disk(data: Path, teacher_file: Path, tmp_path: Path):
+def test_teacher_looks_once_and_remembers_on_disk(
+    data: Path, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     photographs = Photographs(data, "train")
-    names = list(photographs.images)[:3]
-    first = Teacher(teacher_file, tmp_path).photographs(photographs, names)
-    assert list(first) == names
-    assert all(first[name].shape == photographs.images[name].shape[:2] for name in names)
-    again = Teacher(tmp_path / "gone.pth", tmp_path).photographs(photographs, names)
-    assert all(np.array_equal(first[name], again[name]) for name in names)
+    images = dict(list(photographs.images.items())[:3])
+    first = Teacher(teacher_file, tmp_path).photographs(images)
+    assert list(first) == list(images)
+    assert all(first[name].shape == image.shape[:2] for name, image in images.items())
+    monkeypatch.setattr(RVMMatting, "matte", None)  # a second look would fail
+    again = Teacher(teacher_file, tmp_path).photographs(images)
+    assert all(np.array_equal(first[name], again[name]) for name in images)
 
 
-def test_clip_is_kept_frame_beside_matte(clips: Path, teacher_file: Path, tmp_path: Path):
+def test_mattes_of_other_pictures_of_the_same_name_and_of_other_teachers_are_not_taken(
+    teacher_file: Path, tmp_path: Path
+):
+    one, other = (photograph(64, 64, np.random.default_rng(seed)) for seed in (0, 1))
+    first = Teacher(teacher_file, tmp_path).photographs({"0001.jpg": one})["0001.jpg"]
+    second = Teacher(teacher_file, tmp_path).photographs({"0001.jpg": other})["0001.jpg"]
+    assert not np.array_equal(first, second)
+    torch.manual_seed(1)
+    torch.save(MattingNetwork("mobilenetv3", "fast_guided_filter").state_dict(), tmp_path / "another.pth")
+    third = Teacher(tmp_path / "another.pth", tmp_path).photographs({"0001.jpg": one})["0001.jpg"]
+    assert not np.array_equal(first, third)
+
+
+def test_clip_is_kept_frame_beside_matte(
+    clips: Path, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = find_clips(clips)[0]
     (shot,) = Teacher(teacher_file, tmp_path).clip(path)
     assert shot.frames.shape == (12, 64, 96, 3)
     assert shot.alpha.shape == (12, 64, 96)
-    assert np.array_equal(Teacher(tmp_path / "gone.pth", tmp_path).clip(path)[0].alpha, shot.alpha)
+    monkeypatch.setattr(RVMMatting, "matte", None)
+    assert np.array_equal(Teacher(teacher_file, tmp_path).clip(path)[0].alpha, shot.alpha)
 
 
 def test_long_clip_is_kept_in_stretches(teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -134,13 +153,32 @@ def test_people_are_split_as_the_index_and_the_names_say(data: Path, clips: Path
 
 
 def test_only_people_who_are_known_as_such_are_learnt_from(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def sees_somebody(_: Teacher, photographs: Photographs, names: list[str]) -> dict[str, np.ndarray]:
-        return {name: np.full(photographs.images[name].shape[:2], 255, np.uint8) for name in names}
+    def sees_somebody(_: Teacher, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: np.full(image.shape[:2], 255, np.uint8) for name, image in images.items()}
 
     monkeypatch.setattr(Teacher, "photographs", sees_somebody)
     people = People(data, None, (), Teacher(tmp_path, tmp_path), "train")
     known = sum(bool(row.person) for row in Photographs(data, "train").rows)
     assert len(people.portraits) == known > 0
+
+
+def test_masks_of_one_photograph_are_joined_and_empty_ones_left_out(
+    teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    random = np.random.default_rng(0)
+    left, right = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
+    left[20:40, 5:20], right[20:40, 40:60] = 255, 255
+    for name, picture in (("left", left), ("right", right), ("black", np.zeros_like(left))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
+    for name in ("two", "one", "place", "other"):
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), photograph(64, 64, random))
+    rows = [("two.jpg", "left.png", "1"), ("two.jpg", "right.png", "1"), ("two.jpg", "", "0")]
+    rows += [("one.jpg", "black.png", "1"), ("place.jpg", "", "0"), ("other.jpg", "", "0")]
+    write_index(tmp_path, [(*row, "train") for row in rows])
+    people = People(tmp_path, None, (), Teacher(teacher_file, tmp_path), "train")
+    (shot,) = people.portraits
+    assert np.array_equal(shot.alpha[0], np.maximum(left, right))
+    assert len(people.scenes) == 2
 
 
 def test_doubtful_mattes_are_not_learnt_from():
@@ -340,8 +378,9 @@ def test_encoder_starts_from_imagenet(settings: Training, tmp_path: Path):
 
 def test_mattes_are_pictures_to_look_at(data: Path, teacher_file: Path, tmp_path: Path):
     photographs = Photographs(data, "train")
-    name = next(iter(photographs.images))
-    matte = Teacher(teacher_file, tmp_path).photographs(photographs, [name])[name]
-    kept = cv2.imread(str(tmp_path / "photographs" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+    name, image = next(iter(photographs.images.items()))
+    matte = Teacher(teacher_file, tmp_path).photographs({name: image})[name]
+    (path,) = tmp_path.rglob("*.png")
+    kept = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert kept is not None
     assert np.array_equal(kept, matte)

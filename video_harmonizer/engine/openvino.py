@@ -86,8 +86,9 @@ class OpenVINOEngine:
         try:
             if not path.is_file():
                 return None
-            for part in (path, path.with_suffix(".bin")):  # in use: see `_forget_unused`
-                part.touch()
+            with contextlib.suppress(OSError):  # where nobody may write, nobody deletes either
+                for part in (path, path.with_suffix(".bin")):  # in use: see `_forget_unused`
+                    part.touch()
             return self._core.read_model(path)
         except (OSError, RuntimeError) as error:
             log.info("%s: damaged, made anew (%s)", path, str(error).splitlines()[0])

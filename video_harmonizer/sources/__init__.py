@@ -46,7 +46,7 @@ def _open(text: str) -> Source:
         from video_harmonizer.sources.webcam import WebcamSource
 
         return WebcamSource(int(camera[1]))
-    if text == "demo":
+    if text == "demo" and not Path(text).exists():
         from video_harmonizer.sources.demo import DemoSource
 
         return DemoSource()

@@ -17,8 +17,8 @@ from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import Pieces
 
 WORK = 192  # pixels: least side of the pictures that are composed; thumbnails of them are smaller or as large
-UNTOUCHED = 0.15  # of the training samples are harmonious already: there is nothing to do
-NATURAL = 0.55  # of the scenes are as photographed, as iHarmony4's are; the others are developed anew
+UNTOUCHED = 0.15  # of the samples that are not `MOVED` are harmonious already: there is nothing to do
+NATURAL = 0.55  # of their scenes are as photographed, as iHarmony4's are; the others are developed anew
 CLEAN_CUT = 0.15  # of the foregrounds have a rim that tells nothing, as a matting network's have
 MOVED = 0.2  # of the foregrounds, cut out as cleanly, kept their light where the scene has another, often night
 TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded

@@ -99,6 +99,8 @@ class Matting:
         each = [agreement(matte, shot.alpha) for matte, shot in zip(mattes, people.portraits, strict=True)]
         scores = {f"photo_{key}": float(np.mean([one[key] for one in each])) for key in each[0]}
         for name, shots in tqdm(people.clips.items(), "clips", leave=False, disable=None):
+            if len(shots[0].frames) < UNSETTLED + 2:
+                continue  # too short to say anything of
             guess, wanted = (x[UNSETTLED:] for x in (watch(network, shots[0].frames[:WATCHED], device), shots[0].alpha))
             wanted = wanted[: len(guess)]
             late = agreement(guess, wanted) | {"flicker": flicker(guess, wanted)}
@@ -128,8 +130,10 @@ def make_network(settings: Training) -> MattingNetwork:
     """The network to train, from its own weights, from ImageNet's or from chance."""
     network = MattingNetwork("squeezenet")
     if settings.encoder:
+        encoder = cast(nn.Module, network.backbone.features)
         state = {key.removeprefix("features."): value for key, value in read_state(settings.encoder).items()}
-        load_into(cast(nn.Module, network.backbone.features), state, str(settings.encoder))
+        wanted = encoder.state_dict()  # torchvision's file has a classifier, too
+        load_into(encoder, {key: value for key, value in state.items() if key in wanted}, str(settings.encoder))
     if settings.weights:
         load_into(network, read_state(settings.weights), str(settings.weights))
     return network.to(memory_format=torch.channels_last)

@@ -37,24 +37,36 @@ class People:
         """
         photographs = Photographs(data, split)
         rows = photographs.rows
-        drawn = {row.image: row.mask for row in rows if row.person and row.mask}
-        unseen = [row.image for row in rows if row.person is not False and row.image not in drawn]
-        mattes = teacher.photographs(photographs, list(dict.fromkeys(unseen)))
-        self.portraits = [Shot(photographs.images[name][None], photographs.masks[drawn[name]][None]) for name in drawn]
-        # of animals and dolls the teacher is sure, too: who is in a picture has to be known
-        known = dict.fromkeys(
-            row.image for row in rows if row.person and row.image in mattes and sure(mattes[row.image])
+        people = dict.fromkeys(row.image for row in rows if row.person)
+        drawn: dict[str, np.ndarray] = {}
+        for row in rows:
+            if row.person and row.mask:  # of several people in a photograph each has a mask
+                mask = photographs.masks[row.mask]
+                drawn[row.image] = np.maximum(mask, drawn.get(row.image, mask))
+        mattes = teacher.photographs(
+            {
+                row.image: photographs.images[row.image]
+                for row in rows
+                if row.person is not False and row.image not in drawn
+            }
         )
-        self.portraits += [Shot(photographs.images[name][None], mattes[name][None]) for name in known]
-        self.scenes = [photographs.images[name] for name in mattes if mattes[name].mean() < 255 * NOBODY]
+        # of animals and dolls the teacher is sure, too, and distant people it misses: who is there has to be known
+        found = {name: mattes[name] for name in people if name in mattes and sure(mattes[name])}
+        found |= {name: mask for name, mask in drawn.items() if (mask > 127).any()}
+        self.portraits = [Shot(photographs.images[name][None], alpha[None]) for name, alpha in found.items()]
+        empty = [name for name, alpha in mattes.items() if name not in people and alpha.mean() < 255 * NOBODY]
         if split == "train":
-            self.scenes += [photographs.images[name] for name in _places(rows)[1]]
-        elif places := _places(read_rows(data, "train"))[0]:  # surer than what the teacher thinks
-            self.scenes = list(Photographs(data, "train", only=places).images.values())
+            self.scenes = [photographs.images[name] for name in [*empty, *_places(rows)[1]]]
+        elif kept := _places(read_rows(data, "train"))[0]:  # surer than what the teacher thinks
+            self.scenes = list(Photographs(data, "train", only=kept).images.values())
+        else:
+            kept, others = _places(rows)
+            self.scenes = [photographs.images[name] for name in [*empty, *kept, *others]]
         self.clips: dict[str, list[Shot]] = {}
-        for path in find_clips(clips) if clips else []:
-            if any(fnmatch(path.stem, name) for name in held_out) == (split == "val"):
-                self.clips[path.stem] = teacher.clip(path)
+        if clips is not None:
+            for path in find_clips(clips):
+                if any(fnmatch(path.stem, name) for name in held_out) == (split == "val"):
+                    self.clips[str(path.relative_to(clips).with_suffix(""))] = teacher.clip(path)
         log.info(
             "%s: %d photographs of people, %d without, %d clips",
             split,
@@ -65,7 +77,8 @@ class People:
         if not self.portraits or not self.scenes:
             raise InputError(
                 f"{data}: {len(self.portraits)} photographs of people and {len(self.scenes)} without in split "
-                f"{split!r}; want some of both: people marked 1 in index.csv's column person, places 0"
+                f"{split!r}; want some of both: people marked 1 in index.csv's column person, with masks of "
+                "255 where there are any, and places marked 0"
             )
 
 
@@ -77,7 +90,8 @@ def sure(alpha: np.ndarray) -> bool:
 
 def _places(rows: list[Row]) -> tuple[list[str], list[str]]:
     """Photographs that are known to show nobody, those kept for validation first."""
-    names = list(dict.fromkeys(row.image for row in rows if row.person is False))
+    people = {row.image for row in rows if row.person}
+    names = [name for name in dict.fromkeys(row.image for row in rows if row.person is False) if name not in people]
     mixed = [names[place] for place in np.random.default_rng(0).permutation(len(names))]  # the sources
     kept = min(KEPT_SCENES, len(names) // 5)
     return mixed[:kept], mixed[kept:]

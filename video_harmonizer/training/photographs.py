@@ -36,7 +36,7 @@ class Photographs:
     """
 
     def __init__(self, root: Path, split: str, only: Collection[str] | None = None) -> None:
-        """`only`: names of images to which to keep."""
+        """`only`: the images to keep, by name; all where it is not given."""
         self.root = root
         self.skipped: list[str] = []
         rows = [row for row in read_rows(root, split) if only is None or row.image in only]

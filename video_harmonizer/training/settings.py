@@ -63,6 +63,7 @@ class Training:
             self._want(name, getattr(self, name) > 0, "more than 0")
         self._want("ema", 0 <= self.ema < 1, "0 to less than 1")
         self._want("size", self.size >= 32 and self.size % 32 == 0, "a multiple of 32")
+        self._want("adversarial", not self.adversarial or self.network != "matting", "0 with network matting")
         self._want("semantic", not self.semantic or self.network == "s2crnet", "it with network s2crnet only")
 
     def _want(self, name: str, fits: bool, wanted: str) -> None:
@@ -82,7 +83,7 @@ def read_settings(arguments: Sequence[str]) -> Training:
     return tyro.cli(
         Training,
         prog="train.py [FILE.toml]",
-        description="Train a harmonizer as the file says, and as the options say that stand behind it.",
+        description="Train a network as the file says, and as the options say that stand behind it.",
         args=given,
         default=defaults,
         config=(tyro.conf.FlagConversionOff,),

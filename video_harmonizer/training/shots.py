@@ -184,7 +184,7 @@ def purify(picture: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     weight = cv2.blur(solid, (11, 11))
     spread = cv2.blur(picture * solid[..., None], (11, 11))[soft] / np.maximum(weight[soft], 1e-3)[:, None]
     pure = picture.copy()
-    pure[soft] = np.where(weight[soft][:, None] > 0.01, spread, picture[soft]).clip(0, 255)
+    pure[soft] = np.rint(np.where(weight[soft][:, None] > 0.01, spread, picture[soft])).clip(0, 255)
     return pure
 
 

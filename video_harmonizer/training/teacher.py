@@ -4,7 +4,10 @@ Its mattes are kept in a folder, since they take longer to make than anything el
 not made again.
 """
 
+import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -13,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from filelock import FileLock
 from tqdm import tqdm
 
 from video_harmonizer.engine import make_engine
@@ -20,7 +24,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting.rvm import RVMMatting, load_network
 from video_harmonizer.sources import open_source
-from video_harmonizer.training.photographs import SHORT_SIDE, Photographs
+from video_harmonizer.training.photographs import SHORT_SIDE
 from video_harmonizer.weights.load import read_state
 
 log = logging.getLogger(__name__)
@@ -44,38 +48,46 @@ class Teacher:
     """RobustVideoMatting with the user's weights, and the folder of what it saw."""
 
     def __init__(self, weights: Path, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder / _checksum(weights.read_bytes()) if weights.is_file() else folder
         self.weights = weights
 
-    def photographs(self, photographs: Photographs, names: list[str]) -> dict[str, np.ndarray]:
-        """Name -> alpha (H, W) uint8."""
-        images = {name: photographs.images[name] for name in names}
+    def photographs(self, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Name -> picture (H, W, 3) uint8; name -> alpha (H, W) uint8. Known again by the pixels, not by the name."""
         # an engine prepares itself for every size anew: few sizes, one after the other
-        by_size = sorted(names, key=lambda name: _even(images[name]))
+        by_size = sorted(images, key=lambda name: _even(images[name]))
         mattes = {}
-        for name in tqdm(by_size, "mattes of photographs", unit="photograph", dynamic_ncols=True, mininterval=5):
-            height, width = images[name].shape[:2]
-            path = self.folder / "photographs" / f"{name}.png"
-            matte = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
-            if matte is None or matte.shape != (height, width):
-                self.matting.reset()
-                picture = cv2.resize(images[name], _even(images[name])[::-1], interpolation=cv2.INTER_AREA)
-                matte = cv2.resize(self.matting.matte(Frame(picture, 0, 0.0)).alpha, (width, height))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                cv2.imwrite(str(path), matte)
-            mattes[name] = matte
-        return {name: mattes[name] for name in names}
+        with self._alone("photographs") as folder:
+            for name in tqdm(by_size, "mattes of photographs", unit="photograph", dynamic_ncols=True, mininterval=5):
+                image = images[name]
+                path = folder / f"{_checksum(image.tobytes())}.png"
+                matte = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
+                if matte is None or matte.shape != image.shape[:2]:
+                    self.matting.reset()
+                    picture = cv2.resize(image, _even(image)[::-1], interpolation=cv2.INTER_AREA)
+                    matte = cv2.resize(self.matting.matte(Frame(picture, 0, 0.0)).alpha, image.shape[1::-1])
+                    cv2.imwrite(str(path), matte)
+                mattes[name] = matte
+        return {name: mattes[name] for name in images}
 
     def clip(self, path: Path) -> list[Shot]:
         """Stretches of a clip, its short side at most `SHORT_SIDE`; read from disk as they are needed."""
-        folder = self.folder / "clips" / path.stem
-        if not (folder / "done").is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            self._watch(path, folder)
-            (folder / "done").touch()
+        with path.open("rb") as file:
+            known = f"{path.stem}-{path.stat().st_size}-{_checksum(file.read(1 << 20))}"
+        with self._alone(f"clips/{known}") as folder:
+            if not (folder / "done").is_file():
+                self._watch(path, folder)
+                (folder / "done").touch()
         names = sorted(folder.glob("*.frames.npy"))
         stretches = [(np.load(name, "r"), np.load(name.with_name(f"{name.name[:3]}.alpha.npy"), "r")) for name in names]
         return [Shot(frames, alpha) for frames, alpha in stretches]
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[Path]:
+        """A folder of its own; of several processes that train together one makes the mattes, the others find them."""
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            yield folder
 
     def _watch(self, path: Path, folder: Path) -> None:
         """Matte the whole clip, since the network remembers, and keep some of it."""
@@ -88,7 +100,9 @@ class Teacher:
             for frame in tqdm(islice(source, every * STRETCHES), path.name, unit="frame", dynamic_ncols=True):
                 alpha = self.matting.matte(frame).alpha
                 if frame.index % every < STRETCH:
-                    kept.setdefault(frame.index // every, []).append((_small(frame.rgb), _small(alpha)))
+                    # a camera may have filmed 10 bits; they come as 16
+                    rgb = frame.rgb if frame.rgb.dtype == np.uint8 else cv2.convertScaleAbs(frame.rgb, alpha=1 / 257)
+                    kept.setdefault(frame.index // every, []).append((_small(rgb), _small(alpha)))
         finally:
             source.close()
         for number, stretch in kept.items():
@@ -108,6 +122,10 @@ def find_clips(root: Path) -> list[Path]:
     if not clips:
         raise InputError(f"{root}: no clips there; give a folder of videos of people")
     return clips
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _even(picture: np.ndarray) -> tuple[int, int]:
