@@ -1,5 +1,6 @@
 """``--matting`` as a person gives it: keys and ready mattes from their files to the output, and slips."""
 
+import dataclasses
 import json
 import logging
 from contextlib import ExitStack
@@ -11,12 +12,15 @@ import cv2
 import numpy as np
 import pytest
 from clips import make_clip
-from red_person import read_picture, run_command, save_picture
+from red_person import read_picture, run_command, save_picture, save_weights
 
 from video_harmonizer import assemble
 from video_harmonizer.errors import InputError
-from video_harmonizer.frame import SourceInfo
+from video_harmonizer.frame import Frame, SourceInfo
 from video_harmonizer.options import NETWORKS, VideoOptions
+from video_harmonizer.sources.demo import DemoSource
+from video_harmonizer.weights.cache import location, record, sha256_of
+from video_harmonizer.weights.registry import REGISTRY
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 4
 BACKGROUND = (200, 30, 220)
@@ -165,6 +169,48 @@ def test_picture_without_a_screen_is_refused(capsys: pytest.CaptureFixture):
     save_picture(Path("room.png"), np.full((HEIGHT, WIDTH, 3), 128, np.uint8))
     said = refusal(capsys, "image", "room.png", *PLAIN, "--matting", "chroma", "-o", "out.png")
     assert said.startswith("--matting chroma: no screen found: green or blue fills 0% of the first frame, wanted 10%;")
+
+
+# --- networks -------------------------------------------------------------------------------------------------
+
+
+def published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RobustVideoMatting's file in the user's cache, as far as its checksum says."""
+    entry = dataclasses.replace(REGISTRY["rvm_mobilenetv3"], sha256=None)
+    monkeypatch.setitem(REGISTRY, "rvm_mobilenetv3", entry)
+    location(entry).parent.mkdir(parents=True)
+    save_weights(location(entry))
+    record(entry, sha256_of(location(entry)))
+
+
+def test_auto_is_the_bundled_network_until_the_published_one_was_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setenv("HARMONIZER_CACHE", str(tmp_path / "cache"))
+    save_picture(Path("photo.png"), read_picture(Path("frames/0.png")))
+    arguments = ("image", "photo.png", *PLAIN, "-o", "out.png", "--report", "r.json", "--engine", "torch")
+    with caplog.at_level(logging.INFO):
+        assert run_command(*arguments) == 0
+    assert json.loads(Path("r.json").read_text())["matting"] == "bundled"
+    assert sum("weights download rvm_mobilenetv3" in message for message in caplog.messages) == 1
+    published(tmp_path, monkeypatch)
+    assert run_command(*arguments) == 0
+    assert json.loads(Path("r.json").read_text())["matting"] == "rvm_mobilenetv3"
+    assert run_command(*arguments, "--matting", "bundled") == 0
+    assert json.loads(Path("r.json").read_text())["matting"] == "bundled"
+
+
+def test_bundled_network_finds_the_demos_person_and_nobody_on_a_wall():
+    options = VideoOptions(input=Path("demo"), background="demo", output=Path("out.mp4"), matting="bundled")
+    matting = assemble.make_matting(options, assemble.choose_engine("torch", "cpu"), DemoSource().info, ExitStack())
+    frame = next(iter(DemoSource()))
+    alpha = matting.matte(frame).alpha
+    face, sky = alpha[150:300, 450:600], alpha[100:400, :80]
+    assert face.mean() > 250
+    assert sky.mean() < 5
+    matting.reset()
+    wall = np.full_like(frame.rgb, (180, 170, 150))
+    assert matting.matte(Frame(wall, 0, 0.0)).alpha.mean() < 2.5
 
 
 # --- slips ----------------------------------------------------------------------------------------------------

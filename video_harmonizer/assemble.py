@@ -90,8 +90,17 @@ def choose_engine(name: str, device: str, precision: str = "auto") -> Engine:
     return make_engine(name, choose_device(device), precision)
 
 
+def choose_network(name: str) -> str:
+    """The weights that a ``--matting`` names: for auto the published ones if they were downloaded, else the bundled."""
+    if name != "auto":
+        return name
+    published = ("rvm_mobilenetv3", "rvm_resnet50")
+    return next((known for known in published if weights.available(known)), "bundled")
+
+
 def make_matting(options: Options, engine: Engine, source: SourceInfo, cleanup: ExitStack) -> Matting:
-    """What finds the person: a key, a matte's file, a given checkpoint, or published weights, downloaded when needed.
+    """What finds the person: a key, a matte's file, a given checkpoint, bundled weights, or published ones, which are
+    downloaded when they are asked for.
 
     Args:
         source: of the frames to come.
@@ -104,18 +113,22 @@ def make_matting(options: Options, engine: Engine, source: SourceInfo, cleanup: 
     from video_harmonizer.matting.rvm import RVMMatting, load_network
     from video_harmonizer.weights.command import download_weights
 
+    name = options.matting
     if options.matting_weights is not None:
-        path, name = options.matting_weights, str(options.matting_weights)
-    else:
-        name = options.matting
-        if name == "auto":
-            published = ("rvm_mobilenetv3", "rvm_resnet50")
-            name = next((known for known in published if weights.available(known)), published[0])
-        if not weights.available(name):
-            log.info("%s: not downloaded yet", name)
-            download_weights(name)
-        path = weights.path(name)
-    return RVMMatting(load_network(read_state(path), name), options.downsample_ratio, engine)
+        path = options.matting_weights
+        return RVMMatting(load_network(read_state(path), str(path)), options.downsample_ratio, engine)
+    if name == "auto":
+        name = choose_network(name)
+        if name == "bundled":
+            log.info(
+                "matting: the bundled network finds the person; for finer edges fetch RobustVideoMatting's (15 MB, "
+                "GPL-3.0) once, with python -m video_harmonizer weights download rvm_mobilenetv3"
+            )
+    if not weights.available(name):
+        log.info("%s: not downloaded yet", name)
+        download_weights(name)
+    path = weights.path(name)
+    return RVMMatting(load_network(read_state(path), name), options.downsample_ratio, engine, name)
 
 
 def _names_file(text: str) -> bool:

@@ -8,9 +8,9 @@ import tyro
 from tyro.conf import Positional, arg
 
 View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side"]
-BACKGROUNDS = "PICTURE|VIDEO|#rrggbb|blur[:RADIUS]"
+BACKGROUNDS = "PICTURE|VIDEO|#rrggbb|blur[:RADIUS]|demo"
 BackgroundName = Annotated[str, arg(metavar=BACKGROUNDS)]
-NETWORKS = ("auto", "rvm_mobilenetv3", "rvm_resnet50")  # for matting
+NETWORKS = ("auto", "bundled", "rvm_mobilenetv3", "rvm_resnet50")  # for matting
 MATTINGS = "|".join((*NETWORKS, "chroma[:#rrggbb]", "FILE"))
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 Harmonizer = Literal["curvenet", "s2crnet", "duconet", "reinhard", "none"]
@@ -22,14 +22,15 @@ class Options:
     """Options that all commands share."""
 
     matting: Annotated[str, arg(metavar=MATTINGS)] = "auto"
-    """Who is in the picture. A network: auto takes the published weights that are downloaded, the small ones if there
-    are none. chroma: who stands before a green or blue screen, or one of the colour given. FILE: a matte that was made
-    before, white where the person is: a video, a folder of pictures or a pattern such as mattes/%04d.png."""
+    """Who is in the picture. A network: auto takes RobustVideoMatting's published weights if they were downloaded, else
+    the network that comes along (bundled), which is faster and less fine. chroma: who stands before a green or blue
+    screen, or one of the colour given. FILE: a matte that was made before, white where the person is: a video, a folder
+    of pictures or a pattern such as mattes/%04d.png."""
     matting_weights: File = None
     """Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors)."""
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
-    """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels. Small, full-length
-    people: 0.6 to 1; a person filling a 1080p frame: 0.25."""
+    """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels, 320 for bundled. Small,
+    full-length people: 0.6 to 1; a person filling a 1080p frame: 0.25."""
     harmonizer: Harmonizer = "curvenet"
     """What estimates the colour curves: curvenet and s2crnet are quick networks; duconet is a large one, for files, and
     needs --harmonizer-weights; reinhard is a formula; none leaves colours as filmed."""
@@ -104,10 +105,12 @@ class LiveOptions(Options):
       python run_webcam.py --source clip.mp4 --background blur:20 --output demo.mp4 --no-window
     """
 
-    background: BackgroundName = tyro.MISSING
-    """What goes behind the person: a picture, a video (repeated), a colour, or the blurred original."""
-    source: Annotated[str, arg(metavar="CAMERA|FILE|pattern")] = "0"
-    """The camera's number, a video file, a picture, a folder of pictures, or pattern for a test pattern."""
+    background: BackgroundName = "demo"
+    """What goes behind the person: a picture, a video (repeated), a colour, or the blurred original; demo is a
+    photograph that comes along."""
+    source: Annotated[str, arg(metavar="CAMERA|FILE|demo|pattern")] = "0"
+    """The camera's number, a video file, a picture, a folder of pictures, demo for a clip that comes along, or pattern
+    for a test pattern."""
     output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")] = None
     """Video file to record."""
     view: View = "side-by-side"

@@ -100,8 +100,8 @@ def test_without_weights_a_stand_in_is_measured_and_nothing_downloaded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     with caplog.at_level(logging.WARNING):
-        results = bench(tmp_path, "--sizes", "128p")
-    assert "--matting auto: its weights are not here" in caplog.text
+        results = bench(tmp_path, "--sizes", "128p", "--matting", "rvm_mobilenetv3")
+    assert "--matting rvm_mobilenetv3: its weights are not here" in caplog.text
     assert "weights download rvm_mobilenetv3" in caplog.text
     assert "stand-in" in results["settings"]["matting"]
     assert results["settings"]["clip"] == "own clip"

@@ -82,7 +82,7 @@ def test_unknown_name_suggests_the_nearest_and_lists_all(function):
     with pytest.raises(InputError) as refusal:
         function("rvm_mobilnetv3")
     assert "did you mean rvm_mobilenetv3?" in str(refusal.value)
-    assert "rvm_resnet50, s2crnet" in str(refusal.value)
+    assert "rvm_resnet50, bundled, s2crnet" in str(refusal.value)
 
 
 def test_name_like_none_other_lists_all_without_a_guess():

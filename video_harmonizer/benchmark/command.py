@@ -92,21 +92,20 @@ def _pipeline(options: BenchOptions, folder: Path) -> tuple[Options, str]:
     found = name
     if name in NETWORKS:
         ratio = RATIO if ratio is None else ratio
-        names = NETWORKS[1:] if name == "auto" else (name,)
-        here = next((known for known in names if weights.available(known)), None)
+        network = assemble.choose_network(name)
         if given is not None:
             found = given.name
-        elif here is not None:
-            given, found = weights.path(here), here
+        elif weights.available(network):
+            given, found = weights.path(network), network
         else:
             log.warning(
                 "--matting %s: its weights are not here, and bench downloads nothing. A stand-in of the same layers"
                 " is measured: its cost is right, whom it finds is not. For the real one first run: python -m"
                 " video_harmonizer weights download %s",
                 name,
-                names[0],
+                network,
             )
-            given, found = save_stand_in(folder / "stand_in.pth", names[0].removeprefix("rvm_")), STAND_IN
+            given, found = save_stand_in(folder / "stand_in.pth", network.removeprefix("rvm_")), STAND_IN
     parts = Options(
         matting=name,
         matting_weights=given,

@@ -52,6 +52,15 @@ REGISTRY = {
             about="RobustVideoMatting with ResNet-50: people in video, slower, slightly finer edges",
         ),
         Weights(
+            name="bundled",
+            file="matting.safetensors",
+            source=BUNDLED,
+            licence="Apache-2.0",
+            size=None,
+            sha256=None,
+            about="a small network of RobustVideoMatting's shape, trained by this project: people in video, faster",
+        ),
+        Weights(
             name="s2crnet",
             file="s2crnet.safetensors",
             source=BUNDLED,
