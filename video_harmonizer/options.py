@@ -29,8 +29,8 @@ class Options:
     matting_weights: File = None
     """Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors)."""
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
-    """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels, 320 for bundled. Small,
-    full-length people: 0.6 to 1; a person filling a 1080p frame: 0.25."""
+    """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels; for bundled
+    48,000 pixels in all, such as 292x164. Small, full-length people: more; a person filling a 1080p frame: 0.25."""
     harmonizer: Harmonizer = "curvenet"
     """What estimates the colour curves: curvenet and s2crnet are quick networks; duconet is a large one, for files, and
     needs --harmonizer-weights; reinhard is a formula; none leaves colours as filmed."""

@@ -1,6 +1,7 @@
 """Matting with RobustVideoMatting: one owner of the network's memory, from frame to matte."""
 
 import logging
+import math
 import threading
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ MAX_GAP_SECONDS = 1.0
 SETTLING_PASSES = 6
 
 LONGEST_SIDE = 512  # low-res pixels that suit a network if nothing is said: about what it was trained for
-SMALLER = {"squeezenet": 320}  # for which variants that is less
+AREA = {"squeezenet": 48_000}  # low-res pixels in all, for a variant that loses its view of people who fill more
 # a layer that one variant alone has
 SIGNS = {"backbone.conv1.weight": "resnet50", "backbone.thin.0.weight": "squeezenet"}
 MATTES = 5  # that exist at a time: later stages may still be at earlier frames
@@ -88,7 +89,7 @@ class RVMMatting(Matting):
 
     Args:
         network: in any mode; moved to the engine's device and set to evaluation.
-        downsample_ratio: over 0, up to 1; None takes the longest side to `longest_side`, and never enlarges.
+        downsample_ratio: over 0, up to 1; None takes `suitable_ratio`.
         engine: what runs it.
         name: of the weights, for the report; the variant's if there is none.
         settling: how many times a first frame is shown before its matte is taken.
@@ -225,7 +226,7 @@ class RVMMatting(Matting):
         return frame.size == size and frame.index >= index and 0 <= frame.seconds - seconds <= MAX_GAP_SECONDS
 
     def _ratio_for(self, size: tuple[int, int]) -> float:
-        ratio = self._downsample_ratio or min(longest_side(self._network) / max(size), 1.0)
+        ratio = self._downsample_ratio or suitable_ratio(self._network, size)
         if min(size) * ratio < 1:
             height, width = size
             raise InputError(
@@ -245,9 +246,11 @@ class RVMMatting(Matting):
             self._warned = True
 
 
-def longest_side(network: MattingNetwork) -> int:
-    """Pixels to which a frame's longest side is brought for the network, unless it is shorter."""
-    return SMALLER.get(network.variant, LONGEST_SIDE)
+def suitable_ratio(network: MattingNetwork, size: Size) -> float:
+    """The scale at which the network does best with frames of that size; it never enlarges."""
+    if network.variant in AREA:
+        return min(1.0, math.sqrt(AREA[network.variant] / (size[0] * size[1])))
+    return min(1.0, LONGEST_SIDE / max(size))
 
 
 def load_network(state: dict[str, Tensor], name: str) -> MattingNetwork:

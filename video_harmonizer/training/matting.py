@@ -12,7 +12,7 @@ from tqdm import tqdm
 from rvm import MattingNetwork
 from rvm.network import downsample
 from video_harmonizer.errors import InputError
-from video_harmonizer.matting.rvm import longest_side
+from video_harmonizer.matting.rvm import suitable_ratio
 from video_harmonizer.training.people import People, Shot
 from video_harmonizer.training.settings import Training
 from video_harmonizer.training.shots import ShotDataset, purify
@@ -173,7 +173,7 @@ def watch(network: MattingNetwork, frames: np.ndarray, device: torch.device) -> 
     alphas = []
     for frame in frames:
         source = torch.from_numpy(np.array(frame)).to(device).permute(2, 0, 1)[None].float() / 255
-        ratio = min(1.0, longest_side(network) / max(source.shape[2:]))
+        ratio = suitable_ratio(network, frame.shape[:2])
         _, alpha, *states = network(source, *states, downsample_ratio=ratio)
         alphas.append((alpha[0, 0] * 255).round().byte().cpu().numpy())
     return np.stack(alphas)
