@@ -15,7 +15,17 @@ def square(first: int = 40, last: int = 88) -> torch.Tensor:
 
 def histograms(found: torch.Tensor) -> torch.Tensor:
     """(B, pairs, 3, inside, outside)."""
-    return found[:, WIDTH + 2 :].unflatten(1, (len(PAIRS), 3, BINS, BINS))
+    return of_pairs(found)[..., : 3 * BINS * BINS].unflatten(2, (3, BINS, BINS))
+
+
+def curves(found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Change at each level and how much was seen of it, (B, pairs, 3, levels) each."""
+    shift, known = of_pairs(found)[..., 3 * BINS * BINS : -3].unflatten(2, (2, 3, BINS)).unbind(2)
+    return shift / 4, known
+
+
+def of_pairs(found: torch.Tensor) -> torch.Tensor:
+    return found[:, WIDTH + 2 :].unflatten(1, (len(PAIRS), -1))
 
 
 def test_a_profile_begins_inside_and_ends_outside():
@@ -38,6 +48,19 @@ def test_joint_histograms_hold_what_becomes_of_a_level_across_the_rim():
     for channel, level in enumerate((3, 7, 12)):
         assert joint[channel, level, level + 2] > 0.95 * BINS
         assert joint[channel].sum() == pytest.approx(BINS, rel=0.01)
+
+
+def test_the_curve_is_the_mean_change_at_each_level_and_that_of_all_levels_elsewhere():
+    mask = square()
+    inside = torch.where(torch.arange(SIDE) < 64, 4.0, 10.0).expand(1, 3, SIDE, SIDE) / (BINS - 1)
+    change = torch.where(torch.arange(SIDE) < 64, 0.2, -0.1)
+    with torch.no_grad():
+        shift, known = curves(Rim()(inside + change * (1 - mask), mask))
+    for level, wanted in ((4, 0.2), (10, -0.1)):
+        assert shift[0, 0, :, level].sub(wanted).abs().max() < 0.02
+        assert known[0, 0, :, level].min() > 0.9
+    assert known[0, 0, :, 15].max() < 0.01
+    assert shift[0, 0, :, 15].sub(0.05).abs().max() < 0.03
 
 
 def test_the_whole_rim_is_looked_at_where_it_is_longer_than_what_is_taken():

@@ -79,7 +79,7 @@ def test_untouched_samples_are_harmonious_already(data: Path):
         samples = [CompositeDataset(photographs, luts, SIDE, 0, untouched)[index] for index in range(40)]
         changes = [(sample["background"].float() - sample["target"]).abs().max() for sample in samples]
         share[untouched] = sum(change <= 1 for change in changes) / 40  # a level of dither
-    assert share[0.0] == 0
+    assert share[0.0] < 0.1  # some changes are small
     assert share[1.0] > 0.3  # 50 %: the others have noise, compression or light from one side
 
 

@@ -14,10 +14,10 @@ from video_harmonizer.training.composites import CompositeDataset
 from video_harmonizer.training.harmonizing import (
     PLOT,
     curves_of,
+    judge,
     make_network,
     network_inputs,
     plot,
-    render_loss,
     validate,
 )
 from video_harmonizer.training.photographs import Photographs, read_luts
@@ -46,18 +46,31 @@ def test_curves_that_change_nothing_score_as_the_composite(loader: DataLoader):
 
 
 def test_each_stage_adds_its_loss_and_the_background_stays(loader: DataLoader):
-    batch = next(iter(loader))
+    batch, whole = next(iter(loader)), Training(adversarial=1)
     network, ones = S2CRNet(), torch.ones(3, 2, 3, 64)
-    loss, result, target = render_loss(network, ones, batch, whole=True)
-    assert loss.item() == pytest.approx(2 * render_loss(network, ones[:, :1], batch, whole=True)[0].item())
+    both, one = (judge(network, parameters, batch, whole) for parameters in (ones, ones[:, :1]))
+    loss = both.losses["relative_l1"].item()
+    assert loss == pytest.approx(2 * one.losses["relative_l1"].item())
+    assert both.pictures is not None
+    result, target = both.pictures
     assert result.shape == target.shape == (3, 3, 32, 32)
     bent = ones.clone()
     bent[..., :32] = 3
-    changed = render_loss(network, bent, batch, whole=True)[1]
+    pictures = judge(network, bent, batch, whole).pictures
+    assert pictures is not None
     outside = (batch["target_mask"] == 0)[:, None].expand_as(result)
-    assert torch.equal(changed[outside], result[outside])
-    assert not torch.equal(changed, result)
-    assert render_loss(network, ones, batch, whole=False)[0].item() == pytest.approx(loss.item(), rel=0.15)
+    assert torch.equal(pictures[0][outside], result[outside])
+    assert not torch.equal(pictures[0], result)
+    sparse = judge(network, ones, batch, Training()).losses["relative_l1"].item()
+    assert sparse == pytest.approx(loss, rel=0.15)
+
+
+def test_squared_errors_count_as_much_as_they_are_told_to(loader: DataLoader):
+    batch, network, ones = next(iter(loader)), CurveNet(), torch.linspace(0, 1, 33).expand(3, 3, 33)
+    without, once, twice = (judge(network, ones, batch, Training(squared=weight)).losses for weight in (0, 1, 2))
+    assert without.keys() == {"relative_l1"}
+    assert twice["squared"].item() == pytest.approx(2 * once["squared"].item())
+    assert 0 < once["squared"] < once["relative_l1"] == without["relative_l1"]
 
 
 def test_labels_go_to_the_network_only_where_it_is_semantic(loader: DataLoader):
@@ -83,7 +96,7 @@ def test_encoder_starts_from_imagenet(tmp_path: Path, name):
 def test_every_layer_that_trains_gets_a_gradient(loader: DataLoader, stages, semantic: bool):
     batch = next(iter(loader)) | {"label": torch.tensor([0, 4, 4])}
     network = make_network(Training(stages=stages, semantic=semantic))
-    render_loss(network, network(*network_inputs(batch, semantic)), batch, whole=True)[0].backward()
+    judge(network, network(*network_inputs(batch, semantic)), batch, Training()).losses["relative_l1"].backward()
     for name, parameter in network.named_parameters():
         assert parameter.requires_grad == (parameter.grad is not None), name
 

@@ -28,7 +28,7 @@ ENDS = 0.2  # by how much an answer of 1 moves a curve's end
 class CurveNet(nn.Module):
     """Thumbnails and masks -> tone curves, (B, 3, PIECES + 1) values at equal steps, for `curves.interpolate`."""
 
-    def __init__(self, width: int = 384) -> None:
+    def __init__(self, width: int = 512) -> None:
         super().__init__()
         self.encoder = squeezenet_features(12)
         self.rim = Rim()

@@ -4,7 +4,13 @@ A mask is hardly ever exact. Where it is too narrow a strip of the foreground ke
 too wide a strip of the background got foreign ones inside, and where it is exact the blur of lens and resampling is cut
 through. Each such place shows one surface in both colours: a sample of the very curve that is sought. In a composite of
 a clean cut-out there are none, and a network has to learn to tell.
+
+One curve has to explain all such samples, so that profiles which contradict the others are trusted less: a first
+regression, then another with weights from what the first left unexplained (iteratively reweighted least squares,
+Holland and Welsch 1977, with learnt weights).
 """
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -16,17 +22,20 @@ PROFILES = 384  # taken from a picture
 BINS = 16
 PAIRS = ((1, 4), (2, 3))  # which pixels of a profile are compared
 WIDTH = 64
+LITTLE = 1e-3  # trust that keeps quotients finite where nothing is trusted
+PRIOR = 0.02  # share of all trust with which a level's mean is drawn to the mean of all levels
 
 
 class Rim(nn.Module):
     """Profiles across the rim, weighed by how much each tells, as joint histograms and averaged features."""
 
-    outputs = len(PAIRS) * 3 * BINS * BINS + WIDTH + 2
+    outputs = WIDTH + 2 + len(PAIRS) * 3 * (BINS * BINS + 2 * BINS + 1)
 
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(nn.Linear(4 * RUN, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU())
         self.trust = nn.Linear(WIDTH, 1)
+        self.consensus = nn.Sequential(nn.Linear(WIDTH + 2 * 3 * len(PAIRS), 32), nn.ReLU(), nn.Linear(32, 1))
         self.start: Tensor
         self.stride: Tensor
         self.steps: Tensor
@@ -49,13 +58,19 @@ class Rim(nn.Module):
         pixels = torch.cat([crop, mask], 1).flatten(2)  # (B, 4, N)
         profiles, there = self._choose(pixels)
         seen = self.features(profiles.permute(0, 2, 3, 1).flatten(2) - 0.5)  # (B, P, WIDTH)
-        trust = torch.sigmoid(self.trust(seen))[..., 0] * there  # (B, P)
-        total = trust.sum(1, keepdim=True) + 1e-3
+        belief = self.trust(seen)[..., 0]  # (B, P)
+        samples = [self._sample(profiles, *pair) for pair in PAIRS]
+        first = torch.sigmoid(belief) * there
+        left = [sample.change - sample.predicted(_regress(sample, first).shift) for sample in samples]
+        surprise = 4 * torch.cat(left, 1).transpose(1, 2)  # (B, P, 3 a pair)
+        trust = torch.sigmoid(belief + self.consensus(torch.cat([seen, surprise.abs(), surprise], 2))[..., 0]) * there
+        total = trust.sum(1, keepdim=True) + LITTLE
         found = [(seen * trust[..., None]).sum(1) / total, total / PROFILES, there.mean(1, keepdim=True)]
-        for inside, outside in PAIRS:
-            ours, theirs = (self._shares(profiles[:, :3, :, place]) for place in (inside, outside))  # (B, 3, P, BINS)
-            joint = (ours * trust[:, None, :, None]).transpose(2, 3) @ theirs
+        for sample in samples:
+            joint = (sample.inside * trust[:, None, :, None]).transpose(2, 3) @ sample.outside
+            curve = _regress(sample, trust)
             found.append((BINS * joint / total[..., None, None]).flatten(1))
+            found += [4 * curve.shift.flatten(1), curve.known.flatten(1), 4 * curve.mean]
         return torch.cat(found, 1)
 
     def _choose(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,9 +82,43 @@ class Rim(nn.Module):
         runs = pixels.gather(2, places.flatten(1)[:, None].expand(-1, 4, -1))
         return runs.unflatten(2, (PROFILES, RUN)), (score > 0).to(pixels.dtype)
 
+    def _sample(self, profiles: Tensor, inner: int, outer: int) -> "_Samples":
+        inside, outside = profiles[:, :3, :, inner], profiles[:, :3, :, outer]
+        return _Samples(outside - inside, self._shares(inside), self._shares(outside))
+
     def _shares(self, levels: Tensor) -> Tensor:
         """Levels in 0..1 -> their shares in each of `BINS` bins, in a new last dimension; neighbours share a level."""
         return F.relu(1 - (levels[..., None] * (BINS - 1) - self.bins).abs())
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Colours on both sides of the rim, one from each profile."""
+
+    change: Tensor  # (B, 3, P) from inside to outside
+    inside: Tensor  # (B, 3, P, BINS) shares of the levels inside
+    outside: Tensor  # alike, outside
+
+    def predicted(self, shift: Tensor) -> Tensor:
+        """What a curve, given as the change (B, 3, BINS) at each level, says of each profile: (B, 3, P)."""
+        return (self.inside @ shift[..., None])[..., 0]
+
+
+@dataclass(frozen=True)
+class _Curve:
+    shift: Tensor  # (B, 3, BINS) change at each level
+    known: Tensor  # (B, 3, BINS) 0..1, how much was seen of it
+    mean: Tensor  # (B, 3) change over all levels
+
+
+def _regress(sample: _Samples, trust: Tensor) -> _Curve:
+    """The mean change at each level, weighed by trust (B, P); the mean over all levels where little was seen."""
+    weight = sample.inside * trust[:, None, :, None]
+    total = trust.sum(1)[:, None] + LITTLE
+    mean = (sample.change * trust[:, None]).sum(2) / total
+    seen = weight.sum(2) / total[..., None]
+    change = (sample.change[:, :, None] @ weight)[:, :, 0] / total[..., None]
+    return _Curve((change + PRIOR * mean[..., None]) / (seen + PRIOR), seen / (seen + PRIOR), mean)
 
 
 def _runs(side: int) -> tuple[Tensor, Tensor]:

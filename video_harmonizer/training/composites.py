@@ -17,10 +17,11 @@ from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import Pieces
 
 WORK = 192  # pixels: least side of the pictures that are composed; thumbnails of them are smaller or as large
-UNTOUCHED = 0.15  # of the samples that are not `MOVED` are harmonious already: there is nothing to do
+UNTOUCHED = 0.2  # of the samples that are not `MOVED` are harmonious already: there is nothing to do
 NATURAL = 0.55  # of their scenes are as photographed, as iHarmony4's are; the others are developed anew
 CLEAN_CUT = 0.15  # of the foregrounds have a rim that tells nothing, as a matting network's have
 MOVED = 0.2  # of the foregrounds, cut out as cleanly, kept their light where the scene has another, often night
+RETOUCHED = 0.2  # of the others were retouched where the scene is as the camera gave it, as in iHarmony4's HAdobe5k
 TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
@@ -113,24 +114,16 @@ class CompositeDataset(Dataset):
         if moved or random.random() < CLEAN_CUT:
             original = _cut_out_cleanly(original, mask)
         flat = np.ascontiguousarray(original.reshape(-1, 3))
+        retouched = not moved and random.random() < RETOUCHED
+        natural = not moved and not retouched and random.random() < NATURAL
         # Scenes developed anew keep a network from knowing photographs by heart: it has to look at the background.
-        natural, strongly = not moved and random.random() < NATURAL, random.random() < 0.6
-        if natural:
-            scene = original
-        else:
-            if moved and strongly:
-                new = perturb.nightfall(flat, random)
-            elif moved or strongly:
-                new = perturb.grade(flat, random, self.luts)
-            else:
-                new = perturb.develop(flat, random, 0.3)
-            scene = new.clip(0, 1).reshape(original.shape)
+        scene = original if natural else self._relit(flat, moved, retouched, random).reshape(original.shape)
         covered = mask > 0
         colors = scene[covered]
-        if moved:
-            colors = perturb.develop(original[covered], random, 0.3).clip(0, 1)
-        elif random.random() >= self.untouched:
-            if random.random() < TRANSFERRED:
+        if moved or random.random() >= self.untouched:
+            if moved or retouched:
+                colors = perturb.develop(original[covered], random, 0.3).clip(0, 1)
+            elif random.random() < TRANSFERRED:
                 colors = perturb.transfer(colors, self._reference(group, random), random)
             else:
                 colors = perturb.grade(colors if natural else original[covered], random, self.luts)
@@ -148,6 +141,19 @@ class CompositeDataset(Dataset):
         if random.random() < 0.25:
             levels = _compressed(levels, quality=int(random.integers(40, 96)))
         return levels, np.rint(scene * 255).astype(np.uint8)
+
+    def _relit(self, colors: np.ndarray, moved: bool, retouched: bool, random: np.random.Generator) -> np.ndarray:
+        """A scene (N, 3) in another light than it was photographed in, or before it was retouched."""
+        strongly = random.random() < 0.6
+        if retouched:
+            new = perturb.unretouched(colors, random)
+        elif moved and strongly:
+            new = perturb.nightfall(colors, random)
+        elif moved or strongly:
+            new = perturb.grade(colors, random, self.luts)
+        else:
+            new = perturb.develop(colors, random, 0.3)
+        return new.clip(0, 1)
 
     def _reference(self, group: list[Row], random: np.random.Generator) -> np.ndarray:
         """(N, 3) colours of another foreground, mostly of the same kind; sometimes of anything."""
@@ -184,23 +190,26 @@ def _cut_out_cleanly(scene: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _drawn_by_hand(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The mask as an annotator might have given it, more often than not: hard, as a polygon, too wide or too narrow.
+    """The mask as an annotator might have given it, more often than not: as a polygon, too wide or too narrow.
 
     What was composed with such a mask shows at its rim how the colours were changed, as iHarmony4's composites do: a
-    strip of the foreground kept its own colours, or a strip of the background got foreign ones.
+    strip of the foreground kept its own colours, or a strip of the background got foreign ones. Photographs are much
+    larger than these pictures, so that most such strips are narrower than a pixel of theirs.
     """
-    if random.random() < 0.35:
+    if random.random() < 0.25:
         return mask
     mask = np.where(mask > 127, np.uint8(255), np.uint8(0))
-    if random.random() < 0.5:
+    if random.random() < 0.4:
         outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         corners = [cv2.approxPolyDP(outline, float(random.uniform(0.5, 2.5)), True) for outline in outlines]
         mask = cv2.drawContours(np.zeros_like(mask), corners, -1, 255, cv2.FILLED)
-    change = int(random.integers(-2, 3))
-    if change:
-        kernel = np.ones((2 * abs(change) + 1,) * 2, np.uint8)
-        mask = cv2.dilate(mask, kernel) if change > 0 else cv2.erode(mask, kernel)
-    return mask
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3) - cv2.distanceTransform(255 - mask, cv2.DIST_L2, 3)
+    distance -= np.float32(0.5) * np.sign(distance)  # from pixels' edges, not their middles
+    distance += np.float32(random.normal(0, 1))
+    if random.random() < 0.5:  # an unsteady hand
+        wobble = random.normal(0, random.uniform(0.2, 1), (8, 8)).astype(np.float32)
+        distance += cv2.resize(wobble, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.rint(255 * (distance + 0.5).clip(0, 1)).astype(np.uint8)
 
 
 def _imperfect(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import CurveRenderingModule, S2CRNet, start_from_imagenet
-from video_harmonizer.training.losses import foreground_mse, relative_l1
+from video_harmonizer.training.losses import foreground_mse, relative_l1, relative_l2
 from video_harmonizer.training.settings import Training
 from video_harmonizer.training.supply import make_datasets
 from video_harmonizer.training.task import Batch, Outcome, Validation
@@ -34,11 +34,9 @@ class Harmonizing:
         self.learner: nn.Module = make_network(settings)
 
     def loss(self, learner: nn.Module, batch: Batch) -> Outcome:
-        """Relative L1, and what an adversary might look at."""
+        """`judge` of what the network answers."""
         parameters = learner(*network_inputs(batch, self.settings.semantic))
-        whole = self.settings.adversarial > 0
-        distance, result, target = render_loss(cast(Network, self.learner), parameters, batch, whole)
-        return Outcome({"relative_l1": distance}, (result, target))
+        return judge(cast(Network, self.learner), parameters, batch, self.settings)
 
     def validate(self, learner: nn.Module, device: torch.device) -> Validation:
         """Scores, and of the first samples composite, result, target and curves."""
@@ -99,24 +97,17 @@ def as_float(pictures: Tensor) -> Tensor:
     return pictures.movedim(-1, 1).float() / 255
 
 
-def render_loss(
-    network: Network, parameters: Tensor, batch: dict[str, Tensor], whole: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Relative L1 of every stage, summed (the paper's section 3.4), with the pictures that it is of.
-
-    Args:
-        parameters: what the network answered.
-        whole: render every pixel. Every fourth says as much of a curve, at a quarter of the work.
-
-    Returns:
-        (loss, result (B, 3, H, W) on its untouched background, target alike).
-    """
-    step = 1 if whole else 2
+def judge(network: Network, parameters: Tensor, batch: Batch, settings: Training) -> Outcome:
+    """Relative L1 of every stage, summed (the S2CRNet paper's section 3.4), and squared errors if they are to count."""
+    # every fourth pixel says as much of a curve, at a quarter of the work; an adversary wants to see all
+    step = 1 if settings.adversarial else 2
     composite, target = (as_float(batch[name][:, ::step, ::step]) for name in ("background", "target"))
     mask = as_float(batch["target_mask"][:, ::step, ::step, None])
-    pictures = network.draw(composite, parameters)
-    loss = torch.stack([relative_l1(picture, target, mask) for picture in pictures]).sum()
-    return loss, torch.lerp(composite, pictures[-1], mask), target
+    stages = network.draw(composite, parameters)
+    losses = {"relative_l1": torch.stack([relative_l1(stage, target, mask) for stage in stages]).sum()}
+    if settings.squared:
+        losses["squared"] = settings.squared * relative_l2(stages[-1], target, mask)
+    return Outcome(losses, (torch.lerp(composite, stages[-1], mask), target))
 
 
 @torch.no_grad()

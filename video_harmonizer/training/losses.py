@@ -14,6 +14,12 @@ def relative_l1(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return (error / mask.sum((1, 2, 3)).clamp(min=1)).mean()
 
 
+def relative_l2(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """||M (I - I_gt)||_2^2 / sum(M), mean over the batch: as `relative_l1`, where few large errors weigh most."""
+    error = ((image - target).square() * mask).sum((1, 2, 3))
+    return (error / mask.sum((1, 2, 3)).clamp(min=1)).mean()
+
+
 def foreground_normalized_mse(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Squared error over the foreground's area, at least 100 pixels, mean over the batch (Tan et al., DucoNet).
 

@@ -82,6 +82,16 @@ def develop(colors: Colors, random: Random, amount: float = 1.0) -> Colors:
     return colors.astype(np.float32)
 
 
+def unretouched(colors: Colors, random: Random) -> Colors:
+    """What the camera gave before somebody retouched it: darker more often than not, flatter and less colourful."""
+    tint = random.normal(0, 0.15) * np.array([1.0, 0.0, -1.0])
+    linear = colors**2.2 * (2.0 ** (tint - random.normal(0.6, 0.6))).astype(np.float32)
+    colors = linear ** np.float32(1 / 2.2)
+    colors = 0.4 + (colors - 0.4) * np.float32(np.exp(-random.normal(0.15, 0.15)))
+    luma = (colors @ _LUMA)[:, None]
+    return luma + (colors - luma) * np.float32(np.exp(-random.normal(0.2, 0.2)))
+
+
 def nightfall(colors: Colors, random: Random) -> Colors:
     """Another hour: darker, bluer or under sodium light, less saturated."""
     warm = random.random() < 0.35

@@ -45,6 +45,7 @@ class Training:
     clip: float = 1.0  # largest norm of the gradient
     ema: float = 0.998  # decay of the averaged weights, which are validated and exported
     adversarial: float = 0.0  # weight of the adversary's loss beside relative L1: 0 none, 1 the paper's
+    squared: float = 0.0  # of harmonizers with curves, weight of the squared error beside relative L1
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: int = 1  # processes that make samples, for each process that learns
@@ -57,7 +58,7 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "validation", "validate_every", "checkpoint_every", "log_every"):
             self._want(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("overfit", "small_steps", "warmup", "workers", "weight_decay", "adversarial", "seed"):
+        for name in ("overfit", "small_steps", "warmup", "workers", "weight_decay", "adversarial", "squared", "seed"):
             self._want(name, getattr(self, name) >= 0, "0 or more")
         for name in ("learning_rate", "clip"):
             self._want(name, getattr(self, name) > 0, "more than 0")
