@@ -233,9 +233,10 @@ def test_settings_of_networks_are_refused_for_others(
     assert said == f"{option} {value}: for networks, and --matting {matting} is none; leave one of them out"
 
 
-def test_mask_and_matting_are_one_too_many(capsys: pytest.CaptureFixture):
-    said = refusal(capsys, "image", "frames/0.png", "mattes/0.png", "--matting", "chroma", "-o", "out.png")
-    assert said == "--matting chroma: the mask mattes/0.png says who is in the picture; leave one of them out"
+@pytest.mark.parametrize("matting", ["chroma", "bundled"])
+def test_mask_and_matting_are_one_too_many(matting: str, capsys: pytest.CaptureFixture):
+    said = refusal(capsys, "image", "frames/0.png", "mattes/0.png", "--matting", matting, "-o", "out.png")
+    assert said == f"--matting {matting}: the mask mattes/0.png says who is in the picture; leave one of them out"
 
 
 @pytest.mark.parametrize("text", ["chroma:green", "chroma:#gg0000", "chroma:#787878"])

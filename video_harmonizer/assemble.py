@@ -54,6 +54,8 @@ def check(options: Options) -> None:
 def check_matting(options: Options) -> None:
     """Raise InputError for a matting that there is not, and for settings that mean nothing to it."""
     name = options.matting
+    if isinstance(options, ImageOptions) and options.mask is not None and name != Options.matting:
+        raise InputError(f"--matting {name}: the mask {options.mask} says who is in the picture; leave one of them out")
     if name in NETWORKS:
         return
     if name.split(":")[0] == "chroma":
@@ -67,8 +69,6 @@ def check_matting(options: Options) -> None:
     for option, value in of_networks.items():
         if value is not None:
             raise InputError(f"{option} {value}: for networks, and --matting {name} is none; leave one of them out")
-    if isinstance(options, ImageOptions) and options.mask is not None:
-        raise InputError(f"--matting {name}: the mask {options.mask} says who is in the picture; leave one of them out")
 
 
 def choose_device(name: str) -> torch.device:
