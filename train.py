@@ -49,6 +49,8 @@ def train(settings: Training) -> None:
     if settings.adversarial:
         parts |= {"discriminator": discriminator, "discriminator_optimizer": adversary_optimizer}
     start = restore(settings, processes, parts)
+    if (cast(Tensor, fabric.all_gather(torch.tensor(start))) != start).any():
+        raise InputError(f"{settings.output}: not every machine has its checkpoint; give all one shared --output")
 
     with Journal(settings.output, start, settings.steps, leads=rank == 0) as journal:
         batches = supply(task.learning, settings, start, rank, processes)

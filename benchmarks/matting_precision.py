@@ -23,7 +23,7 @@ from video_harmonizer.weights.load import read_state
 def main(
     clip: Positional[Path],
     weights: Path | None = None,
-    downsample_ratio: float | None = 0.25,
+    downsample_ratio: float | None = None,
     frames: int = 1000,
     window: int = 100,
 ) -> None:
@@ -31,6 +31,7 @@ def main(
 
     Args:
         weights: of a matting network; the bundled ones if none are given.
+        downsample_ratio: as it suits the network if none is given.
     """
     path = weights or registry.path("bundled")
     engine, reference = make_engine("auto", torch.device("cpu")), TorchEngine(torch.device("cpu"))
@@ -40,16 +41,23 @@ def main(
     source = open_source(str(clip))
     print(f"{path.name} in {engine.name}, {clip.name}\n")
     print("| frames | mean | 99.9th percentile |\n|---|---|---|")
+    first, number = 1, 0
     counts = np.zeros(256, np.int64)  # how often each distance in levels occurred: all that mean and percentile need
     for number, frame in enumerate(islice(source, frames), 1):
         ours, theirs = (matting.matte(frame).alpha.astype(np.int16) for matting in mattings)
         counts += np.bincount(np.abs(ours - theirs).ravel(), minlength=256)
         if number % window == 0:
-            mean = (counts * np.arange(256)).sum() / counts.sum() / 255
-            high = np.searchsorted(np.cumsum(counts), 0.999 * counts.sum()) / 255
-            print(f"| {number - window + 1}-{number} | {mean:.5f} | {high:.4f} |", flush=True)
-            counts[:] = 0
+            print(_row(first, number, counts), flush=True)
+            first, counts = number + 1, np.zeros_like(counts)
+    if counts.any():
+        print(_row(first, number, counts))
     source.close()
+
+
+def _row(first: int, last: int, counts: np.ndarray) -> str:
+    mean = (counts * np.arange(256)).sum() / counts.sum() / 255
+    high = np.searchsorted(np.cumsum(counts), 0.999 * counts.sum()) / 255
+    return f"| {first}-{last} | {mean:.5f} | {high:.4f} |"
 
 
 if __name__ == "__main__":

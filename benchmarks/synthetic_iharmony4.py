@@ -3,8 +3,8 @@
 python -m benchmarks.synthetic_iharmony4 DATA OUT --count 300
 
 They are the composites that `train.py` validates with: photographs and colour tables that training never saw. All
-are 256x256 PNGs under HCOCO, on the test list. Masks are those of the photographs, without the errors that training
-puts into some.
+are 256x256 PNGs under HCOCO, on the test list. Masks are those with which the composites were pasted, most of them as
+if drawn by hand; none is made imperfect afterwards.
 """
 
 import logging

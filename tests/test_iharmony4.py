@@ -70,6 +70,19 @@ def test_list_may_lie_in_the_root(root: Path):
     assert len(list_entries(root, "test")) == 4
 
 
+def test_one_list_may_name_all_subsets(root: Path):
+    wanted = list_entries(root, "test")
+    lines = []
+    for path in sorted(root.glob("*/*_test.txt")):
+        lines += [f"{path.parent.name}/composite_images/{name}" for name in path.read_text().split()]
+        path.unlink()
+    (root / "IHD_test.txt").write_text("\n".join(lines))
+    assert list_entries(root, "test") == wanted
+    (root / "IHD_test.txt").unlink()
+    with pytest.raises(InputError, match=r"HCOCO_test.txt: no such file, and no IHD_test.txt"):
+        list_entries(root, "test")
+
+
 def test_other_picture_suffixes_are_found(root: Path):
     (root / "HCOCO" / "composite_images" / "c90-3_10_2.jpg").rename(
         root / "HCOCO" / "composite_images" / "c90-3_10_2.png"

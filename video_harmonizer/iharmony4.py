@@ -81,12 +81,17 @@ def read_sample(entry: Entry, size: int | None = None) -> Sample:
 
 def _list_subset(root: Path, subset: str, split: str) -> list[Entry]:
     composites, masks, reals = (_Folder(root / subset / folder) for folder in FOLDERS)
-    file_name = f"{subset}_{split}.txt"
-    lists = [path for path in (root / subset / file_name, root / file_name) if path.is_file()]
+    own, common = f"{subset}_{split}.txt", f"IHD_{split}.txt"
+    lists = [path for path in (root / subset / own, root / own, root / common) if path.is_file()]
     if not lists:
-        raise InputError(f"{root / subset / file_name}: no such file; give iHarmony4 with its lists")
+        raise InputError(
+            f"{root / subset / own}: no such file, and no {common} beside its folder; give iHarmony4 with its lists"
+        )
     lines = lists[0].read_text(encoding="utf-8-sig").replace("\\", "/").split("\n")
-    names = [PurePosixPath(line.strip()).name for line in lines if line.strip()]  # published with folders and without
+    listed = [PurePosixPath(line.strip()) for line in lines if line.strip()]
+    if lists[0].name == common:  # of all subsets: HCOCO/composite_images/c1_2_3.jpg
+        listed = [path for path in listed if subset in path.parts]
+    names = [path.name for path in listed]  # published with folders and without
     if not names:
         raise InputError(f"{lists[0]}: empty; want the name of a composite on each line")
     entries = []

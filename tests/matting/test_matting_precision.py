@@ -30,8 +30,8 @@ def test_the_reference_does_not_differ_from_itself(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(matting_precision, "make_engine", lambda name, device: TorchEngine(device))
-    matting_precision.main(pictures, downsample_ratio=0.5, window=2)
-    assert rows(capsys.readouterr().out) == [("1-2", 0, 0), ("3-4", 0, 0)]
+    matting_precision.main(pictures, downsample_ratio=0.5, window=3)
+    assert rows(capsys.readouterr().out) == [("1-3", 0, 0), ("4-4", 0, 0)]
 
 
 def test_a_growing_error_shows_in_its_window(

@@ -19,7 +19,17 @@ from rvm import MattingNetwork
 from video_harmonizer.errors import InputError
 from video_harmonizer.matting.rvm import RVMMatting, load_network
 from video_harmonizer.training import matting
-from video_harmonizer.training.matting import Matting, Student, agreement, as_float, flicker, pyramid, settled
+from video_harmonizer.training.matting import (
+    SHARPER,
+    Matting,
+    Student,
+    agreement,
+    as_float,
+    flicker,
+    pyramid,
+    settled,
+    sharpened,
+)
 from video_harmonizer.training.people import People, sure
 from video_harmonizer.training.photographs import Photographs
 from video_harmonizer.training.runs import narrowed
@@ -319,6 +329,17 @@ def test_run_exports_weights_that_matte(settings: Training):
     assert {value.dtype for value in state.values()} == {torch.float16}
     network = load_network({key: value.float() for key, value in state.items()}, "mine")
     assert network.variant == "squeezenet"
+
+
+@torch.no_grad()
+def test_what_is_exported_is_surer_and_otherwise_the_same():
+    torch.manual_seed(0)
+    network = MattingNetwork("squeezenet").eval()
+    picture = torch.rand(1, 3, 64, 96)
+    (foreground, alpha, *_), (same, surer, *_) = (each(picture) for each in (network, sharpened(network)))
+    assert torch.equal(same, foreground)
+    assert torch.allclose(surer, (0.5 + SHARPER * (alpha - 0.5)).clamp(0, 1), atol=1e-5)
+    assert not torch.equal(surer, alpha)
 
 
 def test_numbers_beyond_half_precision_are_kept_whole():

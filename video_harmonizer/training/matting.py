@@ -1,5 +1,6 @@
 """The matting task: a small recurrent network learns from masks and from a large network's mattes."""
 
+from copy import deepcopy
 from typing import cast
 
 import numpy as np
@@ -27,6 +28,7 @@ UNSETTLED = 5  # first frames of a clip that do not count: memory has to fill
 LOOKS = 2  # at a photograph
 WATCHED = 40  # frames of each clip that validation looks at
 SHOWN = 8
+SHARPER = 1.2  # how much steeper alpha's edges get once all is learnt: small networks are unsure, and answer softly
 STILL = 2  # levels by which the teacher's alpha may change where it counts as still
 
 
@@ -93,7 +95,7 @@ class Matting:
     @torch.no_grad()
     def validate(self, learner: nn.Module, device: torch.device) -> Validation:
         """Scores on photographs' masks, on the teacher's mattes of clips that were held out, and on empty places."""
-        network = cast(Student, learner).network.eval()
+        network = sharpened(cast(Student, learner).network).eval()
         people = self.unseen
         mattes = [watch(network, shot.frames.repeat(LOOKS, 0), device)[-1:] for shot in people.portraits]
         each = [agreement(matte, shot.alpha) for matte, shot in zip(mattes, people.portraits, strict=True)]
@@ -112,8 +114,8 @@ class Matting:
         return Validation(scores, {"photograph | matte | mask": np.concatenate(rows)})
 
     def exported(self, learner: nn.Module) -> tuple[nn.Module, dict[str, str]]:
-        """The network without what it was trained in."""
-        return cast(Student, learner).network, {"network": "matting"}
+        """The network without what it was trained in, `sharpened`."""
+        return sharpened(cast(Student, learner).network), {"network": "matting"}
 
 
 class Again(Dataset):
@@ -124,6 +126,17 @@ class Again(Dataset):
 
     def __getitem__(self, index: int) -> Batch:
         return self.samples[index % len(self.samples)]
+
+
+@torch.no_grad()
+def sharpened(network: MattingNetwork) -> MattingNetwork:
+    """A copy whose alpha lies `SHARPER` times as far from one half: what it is nearly sure of becomes 0 or 1."""
+    copy = deepcopy(network)
+    last = copy.project_mat.conv
+    last.weight[3] *= SHARPER
+    assert last.bias is not None
+    last.bias[3] = SHARPER * last.bias[3] + (1 - SHARPER) / 2
+    return copy
 
 
 def make_network(settings: Training) -> MattingNetwork:
