@@ -169,6 +169,27 @@ def test_uneven_times_of_the_video_are_kept(tmp_path: Path):
     scene.close()
 
 
+def test_video_behind_a_camera_plays_slower_where_it_cannot_be_read_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    scene = open_background(flat_clip(tmp_path / "sea.mp4"), live=True)
+    assert [shown(scene, seconds) for seconds in (0.05, 0.25)] == [0, 2]
+    monkeypatch.setattr(background, "PATIENCE", -1.0)  # one picture a frame at most
+    # 0.65 would be picture 2; from then on the clip's clock goes on from where it is
+    assert [shown(scene, seconds) for seconds in (0.65, 0.66, 0.76, 0.86)] == [3, 3, 0, 1]
+    scene.close()
+
+
+def test_damage_is_said_once_however_often_the_video_is_repeated(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    clip = make_clip(tmp_path / "sea.avi", pts=range(40), time_base=Fraction(1, 10))
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    scene = open_background(str(clip))
+    for index in range(100):
+        behind(scene, frame_of(seconds=index / 10))
+    assert len([text for text in caplog.messages if "is repeated" in text]) == 1
+    scene.close()
+
+
 def test_video_of_one_frame_stays(tmp_path: Path):
     scene = open_background(flat_clip(tmp_path / "still.mp4", pts=(0,)))
     assert [shown(scene, seconds) for seconds in (0, 1, 100, 3)] == [0] * 4

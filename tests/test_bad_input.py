@@ -288,6 +288,18 @@ def test_pictures_that_are_there_are_not_mixed_with_new_ones(refusal: Callable[.
         assert refusal(*video("talk.mp4", "-o", output)).startswith(f"{output}: 00003.png is there already; ")
 
 
+def test_output_name_that_is_too_long_is_refused(refusal: Callable[..., str]):
+    message = refusal(*image("photo.png", "-o", "a" * 300 + ".png"))
+    assert "it can't be written (File name too long); give another place" in message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_pipe_is_refused_at_once(refusal: Callable[..., str], tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.ts")
+    message = refusal("video", tmp_path / "pipe.ts", "--background", "#c81edc", "-o", "out.mp4")
+    assert "pipe.ts: not an ordinary file; give a file" in message
+
+
 # --- cameras and displays -------------------------------------------------------------------------------------
 
 

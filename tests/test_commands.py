@@ -301,6 +301,23 @@ def test_live_shows_and_records_until_q_is_pressed(
     assert re.fullmatch(r"\d+ fps   \d+ ms   curves 100%, matte 100%", FakeWindow.told[-1])
 
 
+def test_live_keeps_a_photograph_until_q_is_pressed(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Patient(FakeWindow):
+        def poll(self) -> str | None:
+            assert not FakeWindow.closed
+            self.told.append(self.status)
+            return QUIT if len(self.told) >= 5 else None
+
+    monkeypatch.setattr(commands, "WindowSink", Patient)
+    monkeypatch.setattr(FakeWindow, "closed", False)
+    photograph = save_picture(tmp_path / "me.png", np.full((48, 64, 3), 90, np.uint8))
+    arguments = ("--source", photograph, "--background", "#00c000", "--matting-weights", weights)
+    assert run_command("live", *arguments) == 0
+    assert len(FakeWindow.shown) == 1
+    assert len(FakeWindow.told) >= 5
+    assert FakeWindow.closed
+
+
 class FakeTimer:
     """A thread that takes as many seconds a frame as are given."""
 

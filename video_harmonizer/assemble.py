@@ -22,7 +22,7 @@ from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.rendering.views import size_of
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, PRINTF_NUMBER, ImageFileSink, ImageSequenceSink
-from video_harmonizer.sinks.staging import check_output_file
+from video_harmonizer.sinks.staging import cannot_write, check_output_file
 from video_harmonizer.sources import open_source
 from video_harmonizer.sources.image import is_sequence
 from video_harmonizer.temporal.smoother import CurveSmoother
@@ -206,7 +206,11 @@ def make_pipeline(
 
 def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[Path]) -> Sink:
     """A picture, numbered pictures or a video, as the output's name says."""
-    if path.is_dir() or PRINTF_NUMBER.search(path.name):
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # the name is too long, a folder on the way is closed
+        raise cannot_write(path, error) from None
+    if is_folder or PRINTF_NUMBER.search(path.name):
         return ImageSequenceSink(path)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageFileSink(path, info, inputs)

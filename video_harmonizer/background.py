@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 BLUR_SHARE = 1 / 30  # of the frame's height: the default radius
 NEIGHBOURS = np.ones((3, 3), np.uint8)  # a small pixel beside the person may hold some of their colour
+PATIENCE = 0.02  # seconds that a frame of live video waits for the pictures that a video behind it skips
 ASPECT_TOLERANCE = 0.02  # relative difference of aspects below which nobody sees the crop
 
 
@@ -30,8 +32,12 @@ class Background(Protocol):
     def close(self) -> None: ...
 
 
-def open_background(text: str) -> Background:
-    """``#rrggbb``, ``blur``, ``blur:RADIUS`` in pixels, ``demo``, or a picture's or video's path. Raises InputError."""
+def open_background(text: str, live: bool = False) -> Background:
+    """``#rrggbb``, ``blur``, ``blur:RADIUS`` in pixels, ``demo``, or a picture's or video's path. Raises InputError.
+
+    Args:
+        live: frames come from a camera, which does not wait for a video behind them.
+    """
     if text.startswith("#"):
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
             raise InputError(f"--background {text}: not a colour; give #rrggbb, six hexadecimal digits")
@@ -51,7 +57,7 @@ def open_background(text: str) -> Background:
         raise InputError(f"--background {text}: a camera; give a picture, a video, #rrggbb or blur")
     source = open_source(text)
     try:
-        return Picture(text, next(iter(source)).rgb) if source.info.frames == 1 else LoopedVideo(text)
+        return Picture(text, next(iter(source)).rgb) if source.info.frames == 1 else LoopedVideo(text, live)
     finally:
         source.close()
 
@@ -99,10 +105,17 @@ class Picture:
 
 
 class LoopedVideo:
-    """A video that shows what it would show at the frame's time, from its start again after its end."""
+    """A video that shows what it would show at the frame's time, from its start again after its end.
 
-    def __init__(self, path: str) -> None:
+    Behind live video it plays slower where it can't be read as fast as it was filmed: what is skipped has to be decoded
+    as well, so that who tries to catch up falls further behind with each frame.
+    """
+
+    def __init__(self, path: str, live: bool = False) -> None:
         self.name = path
+        self._live = live
+        self._late = 0.0  # seconds that it has lost
+        self._damaged = False
         self._source: Source | None = None
         self._said = False
         self._pictures = self._loop()
@@ -111,13 +124,18 @@ class LoopedVideo:
         self._fit: np.ndarray | None = None
 
     def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
-        if frame.seconds < self._since:
+        seconds, began = frame.seconds - self._late, time.perf_counter()
+        if seconds < self._since:
             self.close()
             self._pictures = self._loop()
             self._upcoming = next(self._pictures)
-        while self._upcoming is not None and self._upcoming[0] <= frame.seconds:
+        moved = False
+        while self._upcoming is not None and self._upcoming[0] <= seconds:
+            if self._live and moved and time.perf_counter() - began > PATIENCE:
+                self._late += seconds - self._since
+                break
             self._since, self._shown, self._fit = *self._upcoming, None
-            self._upcoming = next(self._pictures, None)
+            self._upcoming, moved = next(self._pictures, None), True
         if not self._said:
             say_if_cropped(self.name, self._shown, frame)
             self._said = True
@@ -142,7 +160,9 @@ class LoopedVideo:
             except InputError as error:
                 if last == 0:
                     raise
-                log.warning("%s; what there is of it is repeated", error)
+                if not self._damaged:
+                    log.warning("%s; what there is of it is repeated", error)
+                self._damaged = True
             self._source.close()
             if last == 0:
                 return

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from tqdm import tqdm
@@ -95,22 +95,17 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         if options.output is not None:
             inputs = [Path(options.source), Path(options.background), Path(options.matting)]
             sinks.append(_opened_file(cleanup, options.output, source, options, inputs))
-        background = open_background(options.background)
-        matting = assemble.make_matting(options, engine, source.info, cleanup)
         live_source = source.info.live
+        background = open_background(options.background, live_source)
+        matting = assemble.make_matting(options, engine, source.info, cleanup)
         if not live_source:
             source = PrefetchSource(source)
             cleanup.callback(source.close)
         pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
-        watch = LiveWatch(pipeline, options.fps, window, None if live_source else Pace())
+        watch = LiveWatch(pipeline, options.fps, window, None if live_source else Pace(), source.info.frames == 1)
         in_real_time = live_source or window is not None  # else nobody waits for a frame
         goes_on = watch.after_frame if in_real_time else lambda views: True
-        status = _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget.changes)
-        if window is not None and source.info.frames == 1:  # a photograph stays until it was looked at
-            with suppress(KeyboardInterrupt):
-                while window.poll() != QUIT:
-                    time.sleep(GLANCE)
-        return status
+        return _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget.changes)
 
 
 class Pace:
@@ -130,9 +125,12 @@ class Pace:
 class LiveWatch:
     """What happens after each frame of live video: keep up, keep pace, tell, and see whether it goes on."""
 
-    def __init__(self, pipeline: Pipeline, fps: float, window: WindowSink | None, pace: Pace | None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, fps: float, window: WindowSink | None, pace: Pace | None, photograph: bool = False
+    ) -> None:
         self.budget = FrameBudget(fps)
         self._pipeline, self._window, self._pace = pipeline, window, pace
+        self._photograph = photograph
         self._told = True
         self._shown = time.monotonic()
         self._interval = 1 / fps  # between frames, a mean
@@ -153,6 +151,8 @@ class LiveWatch:
         self._shown = now
         rate, delay = 1 / max(self._interval, 1e-6), 1e3 * self._pipeline.latency
         self._window.status = f"{rate:.0f} fps   {delay:.0f} ms   {self.budget.effort}" if self._told else ""
+        while self._photograph and self._listen(self._window):  # it stays until it was looked at
+            time.sleep(GLANCE)
         return self._listen(self._window)
 
     def _listen(self, window: WindowSink) -> bool:

@@ -116,6 +116,18 @@ def test_sound_and_pictures_lie_close_together_in_the_file(tmp_path):
                 assert abs(latest["video"] - latest["audio"]) < 0.5
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_sound_goes_on_where_the_clock_of_joined_recordings_begins_anew(tmp_path, name):
+    once = make_clip(tmp_path / "once.ts", range(0, 75 * 3600, 3600), Fraction(1, 90000), audio=["aac"])
+    clip = tmp_path / "twice.ts"
+    clip.write_bytes(once.read_bytes() * 2)
+    copy(clip, tmp_path / name)
+    starts = [float(start) for start, _ in audio_packets(tmp_path / name)]
+    assert len(starts) == 2 * len(audio_packets(once))
+    assert np.diff(starts) == pytest.approx(1024 / 48000, abs=0.002)
+    assert starts[-1] == pytest.approx(seconds_of(tmp_path / name)[-1], abs=0.15)
+
+
 def test_a_transport_streams_clock_starts_at_zero_and_its_aac_fits_mp4(tmp_path):
     late = 100 * 90000
     clip = make_clip(

@@ -1,5 +1,7 @@
 """Photographs and sequences of pictures."""
 
+import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from clips import moving_picture
+from PIL import Image, ImageCms
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.sources.image import ImageSequenceSource, PhotographSource, read_image
@@ -99,3 +102,38 @@ def test_a_sequence_of_nothing_is_refused(tmp_path):
         ImageSequenceSource(tmp_path)
     with pytest.raises(InputError, match="no pictures there"):
         ImageSequenceSource(tmp_path / "nowhere" / "%04d.png")
+
+
+def swapped_profile() -> bytes:
+    """sRGB under another name, with red and green in each other's place."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    entries = {}
+    for number in range(struct.unpack_from(">I", profile, 128)[0]):
+        name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * number)
+        entries[name] = slice(offset, offset + size)
+    red, green = entries[b"rXYZ"], entries[b"gXYZ"]
+    profile[red], profile[green] = profile[green], profile[red]
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_other_colour_profiles_become_srgb(tmp_path: Path, name: str):
+    picture = Image.fromarray(np.full((16, 16, 3), (200, 60, 30), np.uint8))
+    picture.save(tmp_path / name, icc_profile=swapped_profile(), quality=100)
+    assert np.abs(read_image(tmp_path / name)[8, 8].astype(int) - (60, 200, 30)).max() <= 4
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for harmless in (srgb, b"damaged"):
+        picture.save(tmp_path / name, icc_profile=harmless, quality=100)
+        assert np.abs(read_image(tmp_path / name)[8, 8].astype(int) - (200, 60, 30)).max() <= 2
+
+
+def test_a_profile_of_16_bits_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.full((4, 4, 3), 40000, np.uint16))
+    profile = swapped_profile()
+    packed = b"mine\0\0" + zlib.compress(profile)
+    chunk = struct.pack(">I", len(packed)) + b"iCCP" + packed + struct.pack(">I", zlib.crc32(b"iCCP" + packed))
+    encoded = path.read_bytes()
+    path.write_bytes(encoded[:33] + chunk + encoded[33:])  # behind the header
+    assert read_image(path).dtype == np.uint16
+    assert "a.png: colours of profile mine" in caplog.text

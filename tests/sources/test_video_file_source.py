@@ -5,6 +5,7 @@ import struct
 import threading
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -13,7 +14,8 @@ from av.stream import Disposition
 from clips import flat_frame, make_clip, moving_picture, plane_of, tone, video_pts, yuv_codes
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.sources.video_file import VideoFileSource
+from video_harmonizer.sources.picture import _square_pixels
+from video_harmonizer.sources.video_file import VideoFileSource, _video_stream
 
 UNEVEN = [0, 3, 4, 9, 15, 16, 30, 31, 40, 77]
 ORANGE = (0.9, 0.45, 0.1)
@@ -351,3 +353,31 @@ def test_real_clips_have_the_times_in_the_file(reference):
         times = [round(Fraction(frame.seconds) / source.info.time_base) for frame in source]
         pts = video_pts(path)
         assert times == [time - pts[0] for time in pts]
+
+
+def test_tiles_of_a_photograph_are_no_video():
+    tiles = [SimpleNamespace(disposition=0x80000, codec_context=object()) for _ in range(4)]
+    container = SimpleNamespace(streams=SimpleNamespace(video=tiles, audio=[]))
+    with pytest.raises(InputError, match=r"me\.heic: a photograph in tiles"):
+        _video_stream(Path("me.heic"), container)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("transfer", "said"), [(18, ["HLG"]), (16, ["PQ"]), (1, [])])
+def test_hdr_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture, transfer: int, said: list[str]):
+    clip = make_clip(tmp_path / "a.mp4", color=(9, transfer, 9, 1))
+    VideoFileSource(clip).close()
+    assert [name for name in ("HLG", "PQ") if f"HDR video ({name})" in caplog.text] == said
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "wanted"),
+    [
+        ((720, 480), Fraction(32, 27), (854, 480)),
+        ((720, 576), Fraction(64, 45), (1024, 576)),
+        ((720, 576), Fraction(12, 11), (786, 576)),
+        ((65, 48), Fraction(2, 3), (65, 72)),
+        ((65, 49), Fraction(1), (65, 49)),
+    ],
+)
+def test_made_up_pixels_make_even_sides(size: tuple[int, int], aspect: Fraction, wanted: tuple[int, int]):
+    assert _square_pixels(*size, aspect) == wanted

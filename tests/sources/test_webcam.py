@@ -55,6 +55,13 @@ def test_a_missing_camera_lists_those_there_are(tmp_path, monkeypatch):
         WebcamSource(0, open_capture=lambda _: FakeCamera(64, 48, opens=False))
 
 
+def test_a_camera_that_is_in_use_is_not_called_missing(tmp_path, monkeypatch):
+    (tmp_path / "video0").touch()
+    monkeypatch.setattr(webcam, "DEVICES", tmp_path)
+    with pytest.raises(InputError, match=r"webcam 0: it can't be opened; close other programs that use it"):
+        WebcamSource(0, open_capture=lambda _: FakeCamera(64, 48, opens=False))
+
+
 def test_no_camera_at_all_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(webcam, "DEVICES", tmp_path)
     monkeypatch.setattr(webcam.sys, "platform", "linux")

@@ -1,6 +1,7 @@
 """Sound that comes along unchanged: packets copied from the source's file, in step with the pictures."""
 
 import logging
+import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,6 +19,7 @@ from video_harmonizer.sinks.original import Original
 
 log = logging.getLogger(__name__)
 
+RESTART = 1  # seconds by which a clock falls back when it begins anew
 ROOMY = {".mkv": "matroska", ".mov": "mov"}  # formats that hold more kinds of audio than others
 
 
@@ -68,6 +70,7 @@ class _Track:
         self._time_base = Fraction(stream.time_base or Fraction(1, stream.sample_rate))
         self._shift = round(origin / self._time_base)
         self._last_dts: int | None = None
+        self._step = math.ceil(1 / (stream.sample_rate * self._time_base))  # the least that muxers tell apart
         try:
             self._copy = output.add_stream_from_template(stream)
         except (ValueError, FFmpegError):
@@ -89,9 +92,15 @@ class _Track:
             copy.pts -= self._shift
             copy.dts -= self._shift
             if self._last_dts is not None and copy.dts <= self._last_dts:
-                # Muxers refuse decoding times that stand still; a damaged file has some.
-                copy.dts = self._last_dts + 1
-                copy.pts = max(copy.pts, copy.dts)
+                behind = self._last_dts + max(copy.duration or 0, self._step) - copy.dts
+                # joined recordings, where the clock begins anew, as that of the pictures does
+                if behind * self._time_base > RESTART:
+                    self._shift -= behind
+                    copy.dts += behind
+                    copy.pts += behind
+                else:  # muxers refuse decoding times that stand still; a damaged file has some
+                    copy.dts = self._last_dts + self._step
+                    copy.pts = max(copy.pts, copy.dts)
             self._last_dts = copy.dts
             copy.time_base, copy.stream = self._time_base, self._copy
             yield copy.pts * self._time_base, copy

@@ -1,5 +1,6 @@
 """Where an output is written until it is whole: beside its final name, so that no file is lost on the way."""
 
+import errno
 import itertools
 import os
 from collections.abc import Iterable
@@ -69,7 +70,9 @@ def check_folder(path: Path, folder: Path) -> None:
 def cannot_write(path: Path, error: Exception) -> InputError:
     """The error for a place that refuses, or that has filled up; from the system's or FFmpeg's error."""
     reason = getattr(error, "strerror", None) or str(error)
-    return InputError(f"{path}: it can't be written ({reason}); free some space or give another place")
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "free some space or give another place" if full else "give another place"
+    return InputError(f"{path}: it can't be written ({reason}); {remedy}")
 
 
 def nothing_came(path: Path) -> InputError:

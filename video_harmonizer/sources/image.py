@@ -1,5 +1,7 @@
 """Pictures: one photograph, or a numbered sequence of them."""
 
+import io
+import logging
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -7,9 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageCms
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, SourceInfo
+
+log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 PRINTF_NUMBER = re.compile(r"%0?\d*d")
@@ -22,7 +27,7 @@ def is_sequence(path: Path) -> bool:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a picture as upright (H, W, 3) RGB, uint8 or uint16. Gray is spread, alpha left out, EXIF obeyed.
+    """Read a picture as upright (H, W, 3) sRGB, uint8 or uint16. Gray is spread, alpha left out, EXIF obeyed.
 
     Raises InputError for what is missing, not a picture, or smaller than 2x2.
     """
@@ -48,7 +53,27 @@ def read_image(path: Path) -> np.ndarray:
     height, width = bgr.shape[:2]
     if min(height, width) < 2:
         raise InputError(f"{path}: {width}x{height} picture; give one of at least 2x2")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return _in_srgb(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), encoded, path)
+
+
+def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
+    """Pixels of another colour profile, as a phone's Display P3 or a camera's Adobe RGB, converted."""
+    try:
+        with Image.open(io.BytesIO(encoded.tobytes())) as header:
+            embedded = header.info.get("icc_profile")
+        if not embedded:
+            return rgb
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+        name = ImageCms.getProfileDescription(profile).strip()
+        if profile.profile.xcolor_space.strip() != "RGB" or "sRGB" in name:
+            return rgb
+        if rgb.dtype != np.uint8:
+            log.warning("%s: colours of profile %s are taken for sRGB; convert it first, or give 8 bits", path, name)
+            return rgb
+        converted = ImageCms.profileToProfile(Image.fromarray(rgb), profile, ImageCms.createProfile("sRGB"))
+        return rgb if converted is None else np.array(converted)
+    except (ImageCms.PyCMSError, OSError):  # a damaged profile says nothing; and OpenCV reads more than Pillow
+        return rgb
 
 
 class PhotographSource:

@@ -93,7 +93,8 @@ class PictureReader:
 def _square_pixels(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
     if aspect <= 0 or abs(aspect - 1) < NEARLY_SQUARE:
         return width, height
-    return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    # Even, as pixels are made up anyway: with an odd side the output would need colours at full size, which few play.
+    return (2 * round(width * aspect / 2), height) if aspect > 1 else (width, 2 * round(height / aspect / 2))
 
 
 def _orientation(frame: av.VideoFrame) -> tuple[bool, int | None]:

@@ -19,6 +19,8 @@ from video_harmonizer.sources.picture import PictureReader
 
 log = logging.getLogger(__name__)
 
+DEPENDENT = 0x80000  # AV_DISPOSITION_DEPENDENT: a part of a picture
+HDR = {16: "PQ", 18: "HLG"}  # by the number of the transfer characteristics (ITU-T H.273)
 ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
 ASSUMED_RATE = Fraction(30)  # for a stream that names none
 # Containers whose header says how long the video is; elsewhere FFmpeg guesses, and nothing was promised.
@@ -59,6 +61,9 @@ class VideoFileSource:
             if min(first.width, first.height) < 2:
                 raise InputError(f"{path}: {first.width}x{first.height} picture; give a video of at least 2x2")
             self._reader = PictureReader(first, stream.sample_aspect_ratio)
+            if name := HDR.get(self._reader.color.transfer):
+                remedy = "convert both to SDR first if brightness and colours don't fit together"
+                log.warning("%s: HDR video (%s), which is not converted; %s", path, name, remedy)
         except BaseException:
             self._container.close()
             raise
@@ -153,7 +158,9 @@ def _open(path: Path) -> InputContainer:
         raise InputError(f"{path}: no such file; give a video file")
     if path.is_dir():
         raise InputError(f"{path}: it is a folder; give a video file")
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise InputError(f"{path}: not an ordinary file; give a file, which can be read a second time for its sound")
+    if path.stat().st_size == 0:
         raise InputError(f"{path}: empty file (0 bytes); give a video file")
     try:
         # "file:", as names may have colons. Tags in an old encoding must not keep a video from being read.
@@ -177,6 +184,8 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     if not streams:
         holds = "audio only" if container.streams.audio else "no video"
         raise InputError(f"{path}: it holds {holds}; give a file with a video stream")
+    if any(stream.disposition & DEPENDENT for stream in streams):
+        raise InputError(f"{path}: a photograph in tiles (HEIC, AVIF); convert it to JPEG or PNG first")
     for stream in streams:
         if stream.codec_context is not None:
             return stream

@@ -47,7 +47,7 @@ class WebcamSource:
         self._timeout = timeout
         self._capture = (open_capture or _open_camera)(camera)
         if not self._capture.isOpened():
-            raise InputError(_no_camera(camera))
+            raise InputError(_closed(camera) if _may_be_there(camera) else _no_camera(camera))
         self._ask_for(size, rate)
         got, picture = self._capture.read()  # some cameras know their size only now
         if not got:
@@ -132,10 +132,18 @@ class WebcamSource:
 
 
 def _open_camera(camera: int) -> cv2.VideoCapture:
-    # On Linux a camera is a file; without one OpenCV would try every other backend, each with its own complaint.
-    if sys.platform == "linux" and not (DEVICES / f"video{camera}").exists():
+    # without its file OpenCV would try every other backend, each with its own complaint
+    if not _may_be_there(camera):
         raise InputError(_no_camera(camera))
     return cv2.VideoCapture(camera)
+
+
+def _may_be_there(camera: int) -> bool:
+    return sys.platform != "linux" or (DEVICES / f"video{camera}").exists()  # on Linux a camera is a file
+
+
+def _closed(camera: int) -> str:
+    return f"webcam {camera}: it can't be opened; close other programs that use it, and check that you may use it"
 
 
 def _no_camera(camera: int) -> str:
