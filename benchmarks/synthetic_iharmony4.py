@@ -2,6 +2,8 @@
 
 python -m benchmarks.synthetic_iharmony4 DATA OUT --count 300
 
+``--kind`` gives one kind of them alone: pasted with imperfect masks, cut out cleanly, moved to another light, or
+retouched.
 They are the composites that `train.py` validates with: photographs and colour tables that training never saw. All
 are 256x256 PNGs under HCOCO, on the test list. Masks are those with which the composites were pasted, most of them as
 if drawn by hand; none is made imperfect afterwards.
@@ -11,7 +13,7 @@ import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
@@ -21,9 +23,17 @@ from tqdm import tqdm
 from video_harmonizer.errors import InputError
 from video_harmonizer.iharmony4 import FOLDERS
 from video_harmonizer.thumbnails import SIZE
-from video_harmonizer.training.composites import CompositeDataset
+from video_harmonizer.training.composites import CompositeDataset, Mixture
 from video_harmonizer.training.photographs import Photographs, read_luts
 
+KINDS = {
+    "all": Mixture(untouched=0),
+    "pasted": Mixture(moved=0, untouched=0, clean_cut=0, retouched=0, natural=1),
+    "clean": Mixture(moved=0, untouched=0, clean_cut=1, retouched=0, natural=1),
+    "moved": Mixture(moved=1),
+    "retouched": Mixture(moved=0, untouched=0, clean_cut=0, retouched=1),
+}
+Kind = Literal["all", "pasted", "clean", "moved", "retouched"]
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # composite (H, W, 3) uint8 RGB, mask (H, W), real like composite
 
 
@@ -41,10 +51,10 @@ def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO", 
     (root / subset / f"{subset}_{split}.txt").write_text("".join(f"{name}\n" for name in names))
 
 
-def validation_triples(data: Path, count: int, seed: int) -> Iterable[Triple]:
+def validation_triples(data: Path, count: int, seed: int, kind: Kind = "all") -> Iterable[Triple]:
     """Composites of the validation photographs; the same for the same seed."""
     luts = read_luts(data)[1]
-    composites = CompositeDataset(Photographs(data, "val"), luts, SIZE, seed, untouched=0)
+    composites = CompositeDataset(Photographs(data, "val"), luts, SIZE, seed, KINDS[kind])
     for index in tqdm(range(count), unit="composite"):
         sample = composites[index]
         yield sample["background"].numpy(), sample["target_mask"].numpy(), sample["target"].numpy()
@@ -55,11 +65,12 @@ def main(
     out: Annotated[Path, tyro.conf.Positional],
     count: int = 300,
     seed: int = 1,
+    kind: Kind = "all",
 ) -> None:
     """Write COUNT composites made of DATA (index.csv, photographs, masks, luts.npz) to OUT."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        write_dataset(out, validation_triples(data, count, seed))
+        write_dataset(out, validation_triples(data, count, seed, kind))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

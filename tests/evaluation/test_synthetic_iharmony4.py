@@ -1,11 +1,12 @@
 """Synthetic composites as a dataset."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from training.conftest import make_data
 
-from benchmarks.synthetic_iharmony4 import validation_triples, write_dataset
+from benchmarks.synthetic_iharmony4 import KINDS, Kind, validation_triples, write_dataset
 from video_harmonizer.iharmony4 import list_entries, read_sample
 
 
@@ -23,3 +24,9 @@ def test_dataset_holds_the_composites_to_the_bit(tmp_path: Path):
         outside = mask == 0
         assert (np.abs(composite[outside].astype(int) - real[outside]) <= 60).mean() > 0.99
         assert (composite[mask > 127] != real[mask > 127]).any()
+
+
+def test_each_kind_is_another_set(tmp_path: Path):
+    data = make_data(tmp_path / "data")
+    sets = {b"".join(each[0].tobytes() for each in validation_triples(data, 6, 1, kind)) for kind in get_args(Kind)}
+    assert len(sets) == len(KINDS) == 5

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.training import composites
-from video_harmonizer.training.composites import CompositeDataset
+from video_harmonizer.training.composites import CompositeDataset, Mixture
 from video_harmonizer.training.photographs import Photographs, read_luts
 
 from .conftest import make_data, write_index
@@ -76,7 +76,8 @@ def test_untouched_samples_are_harmonious_already(data: Path):
     photographs, luts = Photographs(data, "train"), read_luts(data)[0]
     share = {}
     for untouched in (0.0, 1.0):
-        samples = [CompositeDataset(photographs, luts, SIDE, 0, untouched)[index] for index in range(40)]
+        supply = CompositeDataset(photographs, luts, SIDE, 0, Mixture(untouched=untouched))
+        samples = [supply[index] for index in range(40)]
         changes = [(sample["background"].float() - sample["target"]).abs().max() for sample in samples]
         share[untouched] = sum(change <= 1 for change in changes) / 40  # a level of dither
     assert share[0.0] < 0.1  # some changes are small

@@ -1,6 +1,6 @@
 """Synthetic composites: photographs whose foreground was given foreign colours, with the photograph as target."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -17,15 +17,21 @@ from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import Pieces
 
 WORK = 192  # pixels: least side of the pictures that are composed; thumbnails of them are smaller or as large
-UNTOUCHED = 0.2  # of the samples that are not `MOVED` are harmonious already: there is nothing to do
-NATURAL = 0.55  # of their scenes are as photographed, as iHarmony4's are; the others are developed anew
-CLEAN_CUT = 0.15  # of the foregrounds have a rim that tells nothing, as a matting network's have
-MOVED = 0.2  # of the foregrounds, cut out as cleanly, kept their light where the scene has another, often night
-RETOUCHED = 0.2  # of the others were retouched where the scene is as the camera gave it, as in iHarmony4's HAdobe5k
 TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
 MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The shares of several kinds of composites."""
+
+    moved: float = 0.2  # foregrounds cut out cleanly that kept their light where the scene has another, often night
+    untouched: float = 0.2  # of the others are harmonious already: there is nothing to do
+    clean_cut: float = 0.15  # of them have a rim that tells nothing, as a matting network's have
+    retouched: float = 0.2  # of them were retouched, the scene is as the camera gave it, as in iHarmony4's HAdobe5k
+    natural: float = 0.55  # of what is left has a scene as photographed, as in iHarmony4; others are developed anew
 
 
 class CompositeDataset(Dataset):
@@ -37,13 +43,13 @@ class CompositeDataset(Dataset):
     """
 
     def __init__(
-        self, photographs: Photographs, luts: np.ndarray, size: int, seed: int, untouched: float = UNTOUCHED
+        self, photographs: Photographs, luts: np.ndarray, size: int, seed: int, mixture: Mixture | None = None
     ) -> None:
         self.photographs = photographs
         self.luts = luts
         self.size = size
         self.seed = seed
-        self.untouched = untouched
+        self.mixture = mixture or Mixture()
         self._pieces: dict[str, Pieces] = {}  # of the photographs whose regions were asked for
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
@@ -109,18 +115,18 @@ class CompositeDataset(Dataset):
         self, image: np.ndarray, mask: np.ndarray, group: list[Row], random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """(composite, target), both (S, S, 3) uint8; None where the change can't be undone."""
-        original = image.astype(np.float32) / 255
-        moved = random.random() < MOVED
-        if moved or random.random() < CLEAN_CUT:
+        original, shares = image.astype(np.float32) / 255, self.mixture
+        moved = random.random() < shares.moved
+        if moved or random.random() < shares.clean_cut:
             original = _cut_out_cleanly(original, mask)
         flat = np.ascontiguousarray(original.reshape(-1, 3))
-        retouched = not moved and random.random() < RETOUCHED
-        natural = not moved and not retouched and random.random() < NATURAL
+        retouched = not moved and random.random() < shares.retouched
+        natural = not moved and not retouched and random.random() < shares.natural
         # Scenes developed anew keep a network from knowing photographs by heart: it has to look at the background.
         scene = original if natural else self._relit(flat, moved, retouched, random).reshape(original.shape)
         covered = mask > 0
         colors = scene[covered]
-        if moved or random.random() >= self.untouched:
+        if moved or random.random() >= shares.untouched:
             if moved or retouched:
                 colors = perturb.develop(original[covered], random, 0.3).clip(0, 1)
             elif random.random() < TRANSFERRED:

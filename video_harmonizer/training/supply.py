@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.training.composites import CompositeDataset
+from video_harmonizer.training.composites import CompositeDataset, Mixture
 from video_harmonizer.training.iharmony import IHarmonyDataset, is_iharmony4
 from video_harmonizer.training.photographs import Photographs, read_luts
 from video_harmonizer.training.settings import Training
@@ -40,7 +40,9 @@ def make_datasets(settings: Training) -> tuple[list[Dataset], Dataset]:
         luts, unseen_luts = read_luts(settings.luts or settings.data)
         photographs = Photographs(settings.data, "train")
         learning = [CompositeDataset(photographs, luts, size, settings.seed) for size in sizes]
-        unseen = CompositeDataset(Photographs(settings.data, "val"), unseen_luts, settings.size, seed=1, untouched=0)
+        unseen = CompositeDataset(
+            Photographs(settings.data, "val"), unseen_luts, settings.size, seed=1, mixture=Mixture(untouched=0)
+        )
         validation = Subset(unseen, range(settings.validation))
     if settings.semantic and "label" not in learning[-1][0]:
         raise InputError(f"{settings.data}: its foregrounds have no labels; want semantic = false")
