@@ -137,3 +137,9 @@ def test_a_profile_of_16_bits_is_told_of(tmp_path: Path, caplog: pytest.LogCaptu
     path.write_bytes(encoded[:33] + chunk + encoded[33:])  # behind the header
     assert read_image(path).dtype == np.uint16
     assert "a.png: colours of profile mine" in caplog.text
+
+
+def test_pictures_larger_than_pillow_likes_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((16, 16, 3), 90, np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert read_image(tmp_path / "a.png").shape == (16, 16, 3)

@@ -72,7 +72,8 @@ def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
             return rgb
         converted = ImageCms.profileToProfile(Image.fromarray(rgb), profile, ImageCms.createProfile("sRGB"))
         return rgb if converted is None else np.array(converted)
-    except (ImageCms.PyCMSError, OSError):  # a damaged profile says nothing; and OpenCV reads more than Pillow
+    # a damaged profile says nothing; and OpenCV reads more, and larger pictures, than Pillow
+    except (ImageCms.PyCMSError, OSError, Image.DecompressionBombError):
         return rgb
 
 
