@@ -130,6 +130,31 @@ def test_nightfall_darkens(ours: perturb.Colors, random: np.random.Generator):
         assert perturb.nightfall(ours, random).mean() < 0.9 * ours.mean()
 
 
+def person() -> tuple[np.ndarray, np.ndarray]:
+    """A gray pullover below a face, before a wall of the pullover's gray; and their mask."""
+    picture, mask = np.full((60, 60, 3), 120, np.uint8), np.zeros((60, 60), np.uint8)
+    picture[10:25, 20:40] = [200, 150, 125]
+    mask[10:60, 20:40] = 255
+    return picture, mask
+
+
+def test_dye_changes_clothes_not_skin_nor_scene(random: np.random.Generator):
+    picture, mask = person()
+    for _ in range(20):
+        change = np.abs(perturb.dye(picture, mask, random).astype(int) - picture).max(-1)
+        assert change[mask == 0].max() <= 1
+        assert change[10:25, 20:40].max() <= 4
+    dyed = [perturb.dye(picture, mask, random)[45, 30] for _ in range(20)]
+    assert np.std(dyed, axis=0).max() > 20
+    lightness = lab(np.array(dyed, np.float32) / 255)[:, 0]
+    np.testing.assert_allclose(lightness, lab(picture[45, 30][None].astype(np.float32) / 255)[0, 0], atol=4)
+
+
+def test_dye_leaves_a_picture_without_foreground(random: np.random.Generator):
+    picture, mask = person()
+    np.testing.assert_array_equal(perturb.dye(picture, np.zeros_like(mask), random), picture)
+
+
 def test_bend_keeps_the_order_of_levels(random: np.random.Generator):
     ramp = np.linspace(0, 1, 100, dtype=np.float32)[:, None].repeat(3, 1)
     for _ in range(20):

@@ -17,6 +17,7 @@ Random = np.random.Generator
 Transfer = Callable[[Colors, Colors, Random], Colors]  # colours and a reference's; randomness for those that need it
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_SKIN = np.array([15, 18], np.float32)  # a and b in CIELAB, about the middle of all people's
 
 
 # --- transfer of another region's colours ---------------------------------------------------------------------
@@ -93,13 +94,46 @@ def unretouched(colors: Colors, random: Random) -> Colors:
 
 
 def nightfall(colors: Colors, random: Random) -> Colors:
-    """Another hour: darker, bluer or under sodium light, less saturated."""
+    """Another hour: darker, bluer or under sodium light, a little less saturated."""
     warm = random.random() < 0.35
-    tint = random.uniform(0.05, 0.5) * np.array([0.5, 0.0, -1.0] if warm else [-0.6, -0.15, 0.4])
-    linear = colors**2.2 * (2.0 ** (tint - random.uniform(0.6, 2.4))).astype(np.float32)
+    tint = random.uniform(0.05, 0.4) * np.array([0.5, 0.0, -1.0] if warm else [-0.6, -0.15, 0.4])
+    linear = colors**2.2 * (2.0 ** (tint - random.uniform(0.4, 2.2))).astype(np.float32)
     colors = linear ** np.float32(1 / 2.2)
     luma = (colors @ _LUMA)[:, None]
-    return luma + (colors - luma) * np.float32(random.uniform(0.4, 1.0))
+    return luma + (colors - luma) * np.float32(random.uniform(0.65, 1.0))
+
+
+def dye(image: np.ndarray, mask: np.ndarray, random: Random) -> np.ndarray:
+    """Some clothes, or whatever has one colour that is not like skin's, in another, often vivid one.
+
+    Without such samples a network takes a yellow pullover for yellow light.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        mask: (H, W) uint8, where the colour may change.
+        random: chooses the surface and its colour.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    inside = np.argwhere(mask > 127)
+    if not len(inside):
+        return image
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    place = tuple(inside[random.integers(len(inside))])
+    own = lab[place]
+    like_own = np.exp(-np.square((lab - own) / [25, 10, 10]).sum(-1) / 2)
+    like_skin = np.exp(-np.square((lab[..., 1:] - _SKIN) / 15).sum(-1) / 2)
+    weight = (like_own * (1 - like_skin) * (mask / 255)).astype(np.float32)
+    surfaces = cv2.connectedComponents((weight > 0.2).astype(np.uint8))[1]
+    if not surfaces[place]:  # skin, or nearly so
+        return image
+    surface = np.where(surfaces == surfaces[place], np.float32(1), np.float32(0))
+    weight *= cv2.GaussianBlur(surface, (0, 0), 1)
+    angle, chroma = random.uniform(0, 2 * np.pi), random.uniform(0, 60)
+    wanted = chroma * np.array([np.cos(angle), np.sin(angle)], np.float32)
+    lab[..., 1:] += weight[..., None] * (wanted - own[1:])
+    return np.rint(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB).clip(0, 1) * 255).astype(np.uint8)
 
 
 def bend(colors: Colors, random: Random) -> Colors:
