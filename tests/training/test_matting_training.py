@@ -191,6 +191,21 @@ def test_masks_of_one_photograph_are_joined_and_empty_ones_left_out(
     assert len(people.scenes) == 2
 
 
+def test_things_are_what_the_teacher_takes_for_nobody(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rows = [row for row in Photographs(data, "train").rows if row.mask and not row.person]
+    seen = {"08.png": 255}  # the one that is not known to show no person
+
+    def sees(_: Teacher, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: np.full(image.shape[:2], seen[name], np.uint8) for name, image in images.items()}
+
+    monkeypatch.setattr(Teacher, "photographs", sees)
+    things = [0, 0]
+    for place, seen["08.png"] in enumerate((0, 255)):
+        things[place] = len(People(data, None, (), Teacher(tmp_path, tmp_path), "train").things)
+    assert things == [len(rows), len(rows) - sum(row.image == "08.png" for row in rows)]
+    assert things[0] > things[1] > 0
+
+
 def test_doubtful_mattes_are_not_learnt_from():
     alpha = np.zeros((40, 40), np.uint8)
     assert not sure(alpha)

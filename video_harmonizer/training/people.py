@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 NOBODY = 0.003  # mean alpha of a photograph in which the teacher saw none
 SOMEBODY = 0.03  # least share of the picture of a person worth learning
+UNNOTICED = 0.02  # mean alpha inside a mask of something that the teacher did not take for a person
 DOUBT = 0.3  # of a matte's pixels that are neither: above, the teacher was unsure
 KEPT_SCENES = 50  # photographs without people that are kept for validation, if that is at most every fifth
 
@@ -24,6 +25,7 @@ class People:
     Attributes:
         portraits: photographs of people, as shots of one frame.
         scenes: (H, W, 3) uint8 photographs without anybody.
+        things: photographs of anything but people, and where it is, as shots of one frame.
         clips: name -> the stretches that are kept of it.
     """
 
@@ -54,6 +56,11 @@ class People:
         found = {name: mattes[name] for name in people if name in mattes and sure(mattes[name])}
         found |= {name: mask for name, mask in drawn.items() if (mask > 127).any()}
         self.portraits = [Shot(photographs.images[name][None], alpha[None]) for name, alpha in found.items()]
+        self.things = [
+            Shot(photographs.images[row.image][None], photographs.masks[row.mask][None])
+            for row in rows
+            if row.mask and not row.person and _is_thing(photographs.masks[row.mask], mattes.get(row.image))
+        ]
         empty = [name for name, alpha in mattes.items() if name not in people and alpha.mean() < 255 * NOBODY]
         if split == "train":
             self.scenes = [photographs.images[name] for name in [*empty, *_places(rows)[1]]]
@@ -86,6 +93,12 @@ def sure(alpha: np.ndarray) -> bool:
     """Whether the teacher saw somebody in (H, W) uint8, and had little doubt."""
     inside, doubtful = (alpha > 127).mean(), ((alpha > 25) & (alpha < 230)).mean()
     return bool(inside > SOMEBODY and doubtful < DOUBT * inside)
+
+
+def _is_thing(mask: np.ndarray, matte: np.ndarray | None) -> bool:
+    """Whether a mask has something in it that the teacher saw no person in, if it was asked: (H, W) uint8 each."""
+    inside = mask > 127
+    return bool(inside.any()) and (matte is None or matte[inside].mean() < 255 * UNNOTICED)
 
 
 def _places(rows: list[Row]) -> tuple[list[str], list[str]]:

@@ -19,11 +19,12 @@ FOLLOWING = 0.5  # of the batches have frames that follow one another
 REFINED = 0.5  # of the batches are seen by the network at half their size, and refined
 # (height, width) that the network sees; larger ones where there is nothing to refine
 SMALL = ((128, 128), (112, 192), (128, 176), (176, 112), (144, 144))
-LARGE = ((160, 160), (144, 256), (160, 208), (208, 144), (192, 192))
+LARGE = ((176, 176), (176, 304), (192, 256), (256, 192), (224, 224))
 
 AS_IT_IS, MOVED, FILMED, FILMED_ELSEWHERE, EMPTY = range(5)
 KINDS = (0.3, 0.28, 0.18, 0.06, 0.18)
 COMPANY = 0.2  # of the people who were moved have somebody beside them
+CLUTTER = 0.3  # of the places have something put there that is no person
 
 Size = tuple[int, int]  # height, width
 Layer = tuple[np.ndarray, np.ndarray]  # picture (H, W, 3) and alpha (H, W), uint8
@@ -69,12 +70,14 @@ class ShotDataset(Dataset):
             kind = AS_IT_IS if kind == FILMED else MOVED
         if kind == MOVED and not self.free:
             kind = AS_IT_IS
-        if kind in (AS_IT_IS, FILMED, EMPTY):
-            shot = (self._portrait, self._stretch, self._scene)[(AS_IT_IS, FILMED, EMPTY).index(kind)](random, length)
+        if kind == EMPTY:
+            frames = [(picture, alpha, picture) for picture, alpha in self._place(size, length, random)]
+        elif kind in (AS_IT_IS, FILMED):
+            shot = self._stretch(random, length) if kind == FILMED else _pick(self.people.portraits, random)
             layers = filmed(shot, size, length, random)
             frames = [(picture, alpha, purify(picture, alpha)) for picture, alpha in layers]
         else:
-            behind = filmed(self._scene(random, length), size, length, random)
+            behind = self._place(size, length, random)
             if kind == FILMED_ELSEWHERE:
                 people = filmed(self._stretch(random, length), size, length, random)
             else:
@@ -93,12 +96,17 @@ class ShotDataset(Dataset):
         camera = Camera(random)
         return [camera(*frame) for frame in frames]
 
-    def _portrait(self, random: Random, _: int) -> Shot:
-        return _pick(self.people.portraits, random)
-
-    def _scene(self, random: Random, _: int) -> Shot:
-        picture = _pick(self.people.scenes, random)
-        return Shot(picture[None], np.zeros((1, *picture.shape[:2]), np.uint8))
+    def _place(self, size: Size, length: int, random: Random) -> list[Layer]:
+        """Somewhere without anybody, at times with something that was not there; alpha is zero."""
+        picture, nobody = _pick(self.people.scenes, random), np.zeros(size, np.uint8)
+        shot = Shot(picture[None], np.zeros((1, *picture.shape[:2]), np.uint8))
+        places = filmed(shot, size, length, random)
+        if self.people.things and random.random() < CLUTTER:
+            things = walking(_pick(self.people.things, random), size, length, random)
+            places = [
+                (blend(thing, place, alpha), nobody) for (thing, alpha), (place, _) in zip(things, places, strict=True)
+            ]
+        return places
 
     def _stretch(self, random: Random, length: int) -> Shot:
         """A few frames of a clip, forwards or backwards, at its own or a higher speed."""
@@ -115,7 +123,7 @@ def filmed(shot: Shot, size: Size, length: int, random: Random) -> list[Layer]:
     """A camera looks at a part of the picture with somebody in it, if there is somebody, and drifts."""
     height, width = shot.alpha.shape[1:]
     largest = min(height / size[0], width / size[1])  # pixels of the shot for one of ours
-    scale = largest * random.uniform(0.45, 1.0)
+    scale = largest * random.uniform(0.35, 1.0)
     reach = np.array([size[1], size[0]]) * scale / 2
     center = random.uniform(0, 1, 2) * (width, height)
     if random.random() < 0.9 and len(inside := 8.0 * np.argwhere(shot.alpha[0, ::8, ::8] > 127)):
@@ -145,7 +153,7 @@ def walking(shot: Shot, size: Size, length: int, random: Random) -> list[Layer]:
     rows, columns = (np.flatnonzero((alpha > 127).any(axis)) for axis in (1, 0))
     tall = max(8, rows[-1] - rows[0])
     near = random.random() < 0.5  # as before a webcam
-    scale = tall / (height * (random.uniform(0.8, 2.2) if near else random.uniform(0.35, 0.95)))
+    scale = tall / (height * (random.uniform(0.8, 3.0) if near else random.uniform(0.25, 0.95)))
     x = random.uniform(0.25, 0.75) * width if near else random.uniform(0, 1) * width
     top = random.uniform(0, 0.3 if near else 0.5) * height
     if (alpha[-1] > 127).any():  # cut off below: the picture has to end there, too
@@ -228,7 +236,7 @@ class Camera:
         self._moving = _streak(random) if random.random() < 0.12 else None
         self._soft = random.uniform(0.4, 1.2) if random.random() < 0.25 else 0.0
         self._quality = int(random.integers(25, 90)) if random.random() < 0.4 else None
-        self._gray = random.random() < 0.05
+        self._gray = random.random() < 0.1
 
     def __call__(self, source: np.ndarray, alpha: np.ndarray, foreground: np.ndarray) -> tuple[np.ndarray, ...]:
         random = self._random
