@@ -13,11 +13,12 @@ from torch import Tensor
 
 from rvm import MattingNetwork
 from rvm.decoder import Features, States
-from rvm.refiner import FastGuidedFilter
+from rvm.refiner import EPSILON, FastGuidedFilter
 from video_harmonizer.engine import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting import Matting
+from video_harmonizer.matting.kernels import fit_lines
 from video_harmonizer.matting.rvm import MATTES, MAX_GAP_SECONDS, RVMMatting, load_network, suitable_ratio
 from video_harmonizer.pipeline import AHEAD
 from video_harmonizer.weights.load import read_state
@@ -39,7 +40,7 @@ class CountingNetwork(MattingNetwork):
         self.failures = failures
         self.sizes: list[tuple[int, int]] = []
         self.calls = 0
-        self.refiner = Unrefined()
+        self.refiner = FastGuidedFilter()
 
     def initial_states(self, batch: int, height: int, width: int) -> tuple[Tensor, ...]:
         return (torch.zeros(1),) * 4
@@ -60,13 +61,6 @@ class CountingNetwork(MattingNetwork):
         return residual_alpha, base, (seen,) * 4
 
 
-class Unrefined(FastGuidedFilter):
-    """Enlarges what it is given."""
-
-    def coefficients(self, base: Tensor, residual_alpha: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.zeros_like(residual_alpha), residual_alpha
-
-
 def picture(height: int = 8, width: int = 12, dtype: type = np.uint8) -> np.ndarray:
     return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (height, width, 3), dtype, endpoint=True)
 
@@ -84,6 +78,18 @@ def frames_in_memory(matting: RVMMatting, shown: Frame) -> int:
 @pytest.fixture
 def matting() -> RVMMatting:
     return RVMMatting(CountingNetwork(), None, CPU, settling=0)
+
+
+@pytest.mark.parametrize("size", [(37, 51), (2, 3), (1, 1)])
+def test_guided_filter_agrees_with_the_networks_own(size: tuple[int, int]):
+    random = torch.Generator().manual_seed(0)
+    base, answer = (torch.rand(1, channels, *size, generator=random) for channels in (3, 4))
+    base[..., : size[0] // 2, :] = 0.5  # flat: there the answer is averaged
+    wanted = FastGuidedFilter().coefficients(base.double(), answer.double(), answer)
+    got = np.empty((2, 4, *size), np.float32)
+    fit_lines(base[0].numpy(), answer[0].numpy(), EPSILON, *got)
+    for one, other in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(one, other[0].numpy(), atol=1e-3)
 
 
 def test_it_is_a_matting_with_a_name_for_the_report(matting: RVMMatting):

@@ -34,6 +34,47 @@ def shrink(rgb: np.ndarray, scale: float, out: np.ndarray) -> None:
                 out[c, y, x] = (above + (below - above) * wy) * full
 
 
+@numba.njit(cache=True, nogil=True)
+def fit_lines(base: np.ndarray, answer: np.ndarray, epsilon: float, a: np.ndarray, b: np.ndarray) -> None:
+    """The guided filter's local regression, as `rvm.refiner.FastGuidedFilter` has it, in one pass.
+
+    An engine would write twelve averaged pictures to memory and read them again, in float32 since variances are
+    differences: that takes as long as a third of the network.
+
+    Args:
+        base: (3, h, w) float32 0..1, the source at low resolution.
+        answer: (4, h, w) float32, residual R, G, B and alpha.
+        epsilon: variance under which the source counts as flat.
+        a, b: (4, h, w) float32, slope and offset of each over R, G, B and their mean, written.
+    """
+    _, h, w = base.shape
+    ninth, third, little = np.float32(1 / 9), np.float32(1 / 3), np.float32(epsilon)
+    source, wanted = np.zeros((h + 2, w + 2), np.float32), np.zeros((h + 2, w + 2), np.float32)
+    xs, ys = np.empty(w + 2, np.float32), np.empty(w + 2, np.float32)
+    products, squares = np.empty(w + 2, np.float32), np.empty(w + 2, np.float32)
+    for c in range(4):
+        wanted[1:-1, 1:-1] = answer[c]
+        if c < 3:
+            source[1:-1, 1:-1] = base[c]
+        else:
+            source[1:-1, 1:-1] = (base[0] + base[1] + base[2]) * third
+        for y in range(h):
+            for x in range(w + 2):  # sums of three rows, then of three columns
+                x0, x1, x2 = source[y, x], source[y + 1, x], source[y + 2, x]
+                y0, y1, y2 = wanted[y, x], wanted[y + 1, x], wanted[y + 2, x]
+                xs[x], ys[x] = x0 + x1 + x2, y0 + y1 + y2
+                products[x] = x0 * y0 + x1 * y1 + x2 * y2
+                squares[x] = x0 * x0 + x1 * x1 + x2 * x2
+            for x in range(w):
+                mean_x = (xs[x] + xs[x + 1] + xs[x + 2]) * ninth
+                mean_y = (ys[x] + ys[x + 1] + ys[x + 2]) * ninth
+                covariance = (products[x] + products[x + 1] + products[x + 2]) * ninth - mean_x * mean_y
+                variance = (squares[x] + squares[x + 1] + squares[x + 2]) * ninth - mean_x * mean_x
+                slope = covariance / (variance + little)
+                a[c, y, x] = slope
+                b[c, y, x] = mean_y - slope * mean_x
+
+
 def apply_coefficients(
     rgb: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: np.ndarray, foreground: np.ndarray
 ) -> None:

@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rvm import MattingNetwork
+from rvm.refiner import EPSILON, DeepGuidedFilter
 from video_harmonizer.engine import Engine, Prepared, fingerprint
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting import Matting
-from video_harmonizer.matting.kernels import apply_coefficients, shrink
+from video_harmonizer.matting.kernels import apply_coefficients, fit_lines, shrink
 from video_harmonizer.weights.load import load_into
 
 logger = logging.getLogger(__name__)
@@ -49,26 +50,25 @@ class EncodeStep(nn.Module):
 
 
 class DecodeStep(nn.Module):
-    """Its second half, that remembers, up to the guided filter's coefficients.
+    """Its second half, that remembers, and what of the guided filter has weights.
 
-    The same picture, its features and the memory -> slopes and offsets of residual R, G, B and alpha, (4, h, w) each;
-    a sum that is finite if all is; the memory.
+    The same picture, its features and the memory -> the memory; its sum, which is finite if all of it is; and
+    residual R, G, B and alpha, (4, h, w), or slopes and offsets of these over the picture, (4, h, w) each.
     """
 
-    def __init__(self, network: MattingNetwork, refined: bool) -> None:
+    def __init__(self, network: MattingNetwork, filtered: bool) -> None:
         super().__init__()
         self.network = network
-        self.refined = refined  # at full size there is nothing to refine: offsets are the answer
+        self.filtered = filtered
 
     def forward(self, base: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
         features, memory = given[:4], given[4:]
         residual_alpha, hidden, memory = self.network.decode(base, features, memory)
-        a, b = torch.zeros_like(residual_alpha), residual_alpha
-        if self.refined:
-            a, b = self.network.refiner.coefficients(base, residual_alpha, hidden)
-        # an engine's ReLU may turn NaN into 0, so the memory is asked too
-        total = a.sum() + b.sum() + sum(state.sum() for state in memory)
-        return a[0], b[0], total, *memory
+        answer: tuple[Tensor, ...] = (residual_alpha,)
+        if self.filtered:
+            answer = self.network.refiner.coefficients(base, residual_alpha, hidden)
+        total = torch.stack([state.sum() for state in memory]).sum()
+        return *memory, total, *(part[0] for part in answer)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Look:
     """What the network's first half found in a frame, and the second half for its size."""
 
     base: Tensor  # (1, 3, h, w), the frame at low resolution
+    refined: bool  # at full size there is nothing to refine: offsets are the answer
     features: tuple[Tensor, ...]
     decode: Prepared
 
@@ -118,6 +119,7 @@ class RVMMatting(Matting):
         self._scale = 1.0
         self._steps: dict[tuple[Size, Size], tuple[Prepared, Prepared]] = {}  # encode, decode; by a frame's sizes
         self._buffers: list[tuple[np.ndarray, np.ndarray]] = []
+        self._lines: np.ndarray | None = None  # (2, 4, h, w), used again
         self._settling = settling
         self._warned = False
         self.reset()
@@ -136,7 +138,7 @@ class RVMMatting(Matting):
         base = torch.empty(1, 3, *self._small(frame.size, scale))
         shrink(np.ascontiguousarray(frame.rgb), self._ratio_for(frame.size) * scale, base[0].numpy())
         base = base.to(self._engine.device)
-        return Look(base, encode(base), decode)
+        return Look(base, base.shape[2:] != frame.size, encode(base), decode)
 
     def matte(self, frame: Frame, seen: Look | None = None) -> Matte:
         """Alpha (H, W) uint8; foreground (H, W, 3) of the frame's dtype: they stay for the next `MATTES - 1` calls."""
@@ -166,12 +168,26 @@ class RVMMatting(Matting):
 
     def _infer(self, seen: Look) -> tuple[np.ndarray, np.ndarray] | None:
         """The guided filter's coefficients; None, and no memory any more, if they are not finite."""
-        a, b, total, *memory = seen.decode(seen.base, *seen.features, *self._memory)
-        if not torch.isfinite(total):
+        r1, r2, r3, r4, total, *answer = seen.decode(seen.base, *seen.features, *self._memory)
+        a, b = self._coefficients(seen, [part.cpu().numpy() for part in answer])
+        # an engine's ReLU may turn NaN into 0, so the memory is asked too
+        if not np.isfinite(a.sum() + b.sum() + float(total)):
             self._memory = self._initial_memory(seen)
             return None
-        self._memory = tuple(memory)
-        return a.cpu().numpy(), b.cpu().numpy()
+        self._memory = r1, r2, r3, r4
+        return a, b
+
+    def _coefficients(self, seen: Look, answer: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Slopes and offsets (4, h, w), of which an engine makes those that need weights."""
+        if len(answer) == 2:
+            return answer[0], answer[1]
+        (offsets,) = answer
+        if not seen.refined:
+            return np.zeros_like(offsets), offsets
+        if self._lines is None or self._lines.shape[1:] != offsets.shape:
+            self._lines = np.empty((2, *offsets.shape), np.float32)
+        fit_lines(seen.base[0].cpu().numpy(), offsets, EPSILON, *self._lines)
+        return self._lines[0], self._lines[1]
 
     def rescale(self, scale: float) -> None:
         """Change the size once the network is ready for it, which it gets in another thread: frames go on meanwhile."""
@@ -190,14 +206,14 @@ class RVMMatting(Matting):
         small = self._small(size, scale)
         if (size, small) not in self._steps:
             self._steps = {sizes: steps for sizes, steps in self._steps.items() if sizes[0] == size}
-            refined = small != size
+            filtered = small != size and isinstance(self._network.refiner, DeepGuidedFilter)
             base = torch.zeros(1, 3, *small, device=self._engine.device)
             # In bfloat16 MobileNetV3's errors reach 0.07 of alpha at edges, the decoder's and SqueezeNet's 0.012
             exact = self._network.variant != "squeezenet"
-            first, second = EncodeStep(self._network), DecodeStep(self._network, refined)
+            first, second = EncodeStep(self._network), DecodeStep(self._network, filtered)
             encode = self._engine.prepare(first, (base,), fingerprint(first), exact)
             example = (base, *encode(base), *self._network.initial_states(1, *small))
-            decode = self._engine.prepare(second, example, f"{fingerprint(second)} {refined}")
+            decode = self._engine.prepare(second, example, f"{fingerprint(second)} {filtered}")
             self._steps[size, small] = encode, decode
         return self._steps[size, small]
 
