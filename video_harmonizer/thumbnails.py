@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import cv2
+import numba
 import numpy as np
 
 from video_harmonizer.frame import Matte
@@ -73,8 +74,14 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
     return image
 
 
+@numba.njit(cache=True, nogil=True)
 def paste(person: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
     """Blend (H, W, 3) uint8 pictures by (H, W) uint8 alpha, rounded to nearest."""
-    weight = alpha[..., None].astype(np.uint16)
-    mixed: np.ndarray = person * weight + backdrop * (255 - weight) + np.uint16(128)  # at most 65153
-    return ((mixed + (mixed >> 8)) >> 8).astype(np.uint8)  # divided by 255, exactly
+    mixed = np.empty_like(person)
+    for y in range(alpha.shape[0]):
+        for x in range(alpha.shape[1]):
+            a = np.uint32(alpha[y, x])
+            for c in range(3):
+                level = person[y, x, c] * a + backdrop[y, x, c] * (np.uint32(255) - a)
+                mixed[y, x, c] = (level + np.uint32(127)) // np.uint32(255)
+    return mixed

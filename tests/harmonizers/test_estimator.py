@@ -169,3 +169,13 @@ def test_a_file_of_curvenet_says_so_itself(tmp_path: Path):
     subject = load_estimator("s2crnet", tmp_path / "ours.safetensors", CPU)
     assert subject.name == "curvenet"
     assert subject.estimate(thumbnails(), 256) is not None
+
+
+def test_curvenet_answers_a_picture_and_its_mirror_image_alike():
+    torch.manual_seed(0)
+    network, pictures = CurveNet(), [torch.rand(1, channels, 128, 128) for channels in (3, 1, 3, 1)]
+    mirrored = [picture.flip(3) for picture in pictures]
+    network.train()
+    assert (network(*pictures) - network(*mirrored)).abs().max() > 1e-4
+    network.eval()
+    torch.testing.assert_close(network(*pictures), network(*mirrored))

@@ -6,7 +6,8 @@ What it does otherwise than S2CRNet (`s2crnet`, Liang et al., ECCV 2022):
 - histograms and moments of both regions' colours stand beside the features;
 - everything is decided together, by a small perceptron, not by a sum of what foreground and background say;
 - a curve's ends are free: a white shirt can be dimmed at night;
-- its convolutions look at 96x96 pixels.
+- its convolutions look at 96x96 pixels;
+- it looks at the picture's mirror image, too, and gives the mean of both answers.
 """
 
 import torch
@@ -41,7 +42,7 @@ class CurveNet(nn.Module):
     def forward(
         self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
     ) -> Tensor:
-        """Estimate the curves.
+        """Estimate the curves; in evaluation mode from the pictures and from their mirror images.
 
         Args:
             foreground: (B, 3, h, w) RGB 0..1, the composite cropped to the foreground's bounding box.
@@ -52,6 +53,15 @@ class CurveNet(nn.Module):
         Returns:
             (B, 3, PIECES + 1): what becomes of inputs at equal steps of 0..1; rises, and may leave 0..1 a little.
         """
+        pictures = foreground, foreground_mask, background, background_mask
+        if self.training:
+            return self._answer(*pictures)
+        return torch.stack(self._answer(*(torch.cat([one, one.flip(3)]) for one in pictures)).chunk(2)).mean(0)
+
+    def _answer(
+        self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
+    ) -> Tensor:
+        """What one look says."""
         with torch.autocast(foreground.device.type, enabled=False):  # averages and histograms need every digit
             crop, inside = shrink(foreground.float(), SIDE), shrink(foreground_mask.float(), SIDE)
             whole, outside = shrink(background.float(), SIDE), 1 - shrink(background_mask.float(), SIDE)
