@@ -30,7 +30,7 @@ def of_pairs(found: torch.Tensor) -> torch.Tensor:
 
 def test_a_profile_begins_inside_and_ends_outside():
     mask = square()
-    profiles, there = Rim()._choose(torch.cat([mask.expand(-1, 3, -1, -1), mask], 1).flatten(2))
+    profiles, there = Rim()._choose(torch.cat([mask.expand(-1, 3, -1, -1), mask], 1))
     assert profiles.shape == (1, 4, PROFILES, RUN)
     taken = profiles[0, 3, there[0] > 0]
     assert len(taken) > 150
@@ -67,7 +67,7 @@ def test_the_whole_rim_is_looked_at_where_it_is_longer_than_what_is_taken():
     mask = square(4, 124)
     place = torch.linspace(0, 1, SIDE).expand(1, 1, SIDE, SIDE)
     picture = torch.cat([place, place.transpose(2, 3), place], 1)
-    profiles, there = Rim()._choose(torch.cat([picture, mask], 1).flatten(2))
+    profiles, there = Rim()._choose(torch.cat([picture, mask], 1))
     assert there.all()
     for channel in (0, 1):  # from left to right and from top to bottom
         places = profiles[0, channel, :, 2]

@@ -6,8 +6,7 @@ What it does otherwise than S2CRNet (`s2crnet`, Liang et al., ECCV 2022):
 - histograms and moments of both regions' colours stand beside the features;
 - everything is decided together, by a small perceptron, not by a sum of what foreground and background say;
 - a curve's ends are free: a white shirt can be dimmed at night;
-- its convolutions look at 96x96 pixels;
-- it looks at the picture's mirror image, too, and gives the mean of both answers.
+- its convolutions look at 96x96 pixels.
 """
 
 import torch
@@ -42,7 +41,7 @@ class CurveNet(nn.Module):
     def forward(
         self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
     ) -> Tensor:
-        """Estimate the curves; in evaluation mode from the pictures and from their mirror images.
+        """Estimate the curves.
 
         Args:
             foreground: (B, 3, h, w) RGB 0..1, the composite cropped to the foreground's bounding box.
@@ -53,19 +52,10 @@ class CurveNet(nn.Module):
         Returns:
             (B, 3, PIECES + 1): what becomes of inputs at equal steps of 0..1; rises, and may leave 0..1 a little.
         """
-        pictures = foreground, foreground_mask, background, background_mask
-        if self.training:
-            return self._answer(*pictures)
-        return torch.stack(self._answer(*(torch.cat([one, one.flip(3)]) for one in pictures)).chunk(2)).mean(0)
-
-    def _answer(
-        self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
-    ) -> Tensor:
-        """What one look says."""
         with torch.autocast(foreground.device.type, enabled=False):  # averages and histograms need every digit
             crop, inside = shrink(foreground.float(), SIDE), shrink(foreground_mask.float(), SIDE)
             whole, outside = shrink(background.float(), SIDE), 1 - shrink(background_mask.float(), SIDE)
-            known = [self.rim(crop, inside), color_statistics(crop, inside, whole, outside)]
+            known = [self._look_across_the_rim(crop, inside), color_statistics(crop, inside, whole, outside)]
             glance = shrink(torch.cat([crop * inside, whole * outside]), GLANCE)
         # mean over the whole picture, not the region: how large the region is counts, too
         of_crop, of_whole = self.encoder(glance).float().mean((2, 3)).chunk(2)
@@ -74,6 +64,13 @@ class CurveNet(nn.Module):
         rises = torch.cumsum(F.softplus(2 * answer[..., 2:]), -1)
         knots = F.pad(rises / rises[..., -1:], (1, 0))
         return low + (high - low) * knots
+
+    def _look_across_the_rim(self, crop: Tensor, inside: Tensor) -> Tensor:
+        """In evaluation mode in the mirror, too: other profiles are taken there, and the mean errs less."""
+        if self.training:
+            return self.rim(crop, inside)
+        both = self.rim(*(torch.cat([picture, picture.flip(3)]) for picture in (crop, inside)))
+        return torch.stack(both.chunk(2)).mean(0)
 
     @staticmethod
     def draw(image: Tensor, parameters: Tensor) -> list[Tensor]:

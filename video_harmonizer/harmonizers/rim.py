@@ -55,8 +55,7 @@ class Rim(nn.Module):
 
     def forward(self, crop: Tensor, mask: Tensor) -> Tensor:
         """(B, 3, SIDE, SIDE) RGB 0..1 and its mask (B, 1, SIDE, SIDE) -> (B, outputs)."""
-        pixels = torch.cat([crop, mask], 1).flatten(2)  # (B, 4, N)
-        profiles, there = self._choose(pixels)
+        profiles, there = self._choose(torch.cat([crop, mask], 1))
         seen = self.features(profiles.permute(0, 2, 3, 1).flatten(2) - 0.5)  # (B, P, WIDTH)
         belief = self.trust(seen)[..., 0]  # (B, P)
         samples = [self._sample(profiles, *pair) for pair in PAIRS]
@@ -74,12 +73,21 @@ class Rim(nn.Module):
         return torch.cat(found, 1)
 
     def _choose(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs of pixels that begin inside and end outside: (B, 4, P, RUN), and (B, P) which of them there are."""
-        mask = pixels[:, 3]
-        crossing = F.relu(mask[:, self.start + self.stride] - 0.5) * F.relu(0.5 - mask[:, self.start + 4 * self.stride])
+        """Of (B, 4, SIDE, SIDE) runs that begin inside and end outside: (B, 4, P, RUN), and (B, P) which there are."""
+        inside, outside = F.relu(pixels[:, 3] - 0.5), F.relu(0.5 - pixels[:, 3])
+        near, far, last = 1, RUN - 2, RUN - 1  # a run's second pixel and its last but one; in the order of `_runs`
+        crossing = torch.cat(
+            [
+                (inside[:, :, near : near - last] * outside[:, :, far : far - last]).flatten(1),
+                (inside[:, :, far : far - last] * outside[:, :, near : near - last]).flatten(1),
+                (inside[:, near : near - last] * outside[:, far : far - last]).flatten(1),
+                (inside[:, far : far - last] * outside[:, near : near - last]).flatten(1),
+            ],
+            1,
+        )
         score, chosen = ((crossing > 0.0125) * (4 * crossing + self.turn)).topk(PROFILES, 1)
         places = self.start[chosen][..., None] + self.stride[chosen][..., None] * self.steps  # (B, P, RUN)
-        runs = pixels.gather(2, places.flatten(1)[:, None].expand(-1, 4, -1))
+        runs = pixels.flatten(2).gather(2, places.flatten(1)[:, None].expand(-1, 4, -1))
         return runs.unflatten(2, (PROFILES, RUN)), (score > 0).to(pixels.dtype)
 
     def _sample(self, profiles: Tensor, inner: int, outer: int) -> "_Samples":
