@@ -182,3 +182,5 @@ def test_curvenet_looks_across_the_rim_in_the_mirror_too_once_it_is_trained():
     assert (one - other).abs().max() > 1e-3
     both = network.eval()._look_across_the_rim(*pictures)
     torch.testing.assert_close(both, (one + other) / 2)
+    whole = *pictures, *pictures
+    assert (network.train()(*whole) - network.eval()(*whole)).abs().max() > 1e-5  # the curves come from both looks

@@ -342,3 +342,31 @@ def wait_for_thread(name: str) -> None:
     for thread in threading.enumerate():
         if thread.name == name:
             thread.join(timeout=20)
+
+
+class HalfBroken(CountingNetwork):
+    """From the second call on gives NaN as its answer, or as its memory, but not as both."""
+
+    def __init__(self, broken: str) -> None:
+        super().__init__()
+        self.broken = broken
+
+    def decode(
+        self, base: Tensor, features: Features, states: States, clip_length: int = 1
+    ) -> tuple[Tensor, Tensor, States]:
+        answer, hidden, memory = super().decode(base, features, states, clip_length)
+        if self.calls > 1 and self.broken == "answer":
+            return answer * torch.nan, hidden, memory
+        if self.calls > 1:
+            return answer, hidden, tuple(state * torch.nan for state in memory)
+        return answer, hidden, memory
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+@pytest.mark.parametrize("broken", ["answer", "memory"])
+def test_either_half_that_is_not_finite_is_noticed(broken: str, ratio: float):
+    matting = RVMMatting(HalfBroken(broken), ratio, CPU, settling=0)
+    first = matting.matte(frame(0)).alpha.copy()
+    assert first.any()
+    np.testing.assert_array_equal(matting.matte(frame(1)).alpha, first)
+    assert matting._warned

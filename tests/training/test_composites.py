@@ -81,7 +81,7 @@ def test_untouched_samples_are_harmonious_already(data: Path):
         changes = [(sample["background"].float() - sample["target"]).abs().max() for sample in samples]
         share[untouched] = sum(change <= 1 for change in changes) / 100  # a level of dither
     assert share[0.0] < 0.1  # some changes are small
-    assert share[1.0] > 0.3  # 50 %: the others have noise, compression or light from one side
+    assert share[1.0] > 0.3  # 40 %: the others moved, or have noise, compression or light from one side
 
 
 def test_a_clean_cut_paints_both_sides_of_the_rim_with_what_lies_farther_off_on_its_own_side():

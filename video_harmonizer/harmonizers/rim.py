@@ -73,7 +73,7 @@ class Rim(nn.Module):
         return torch.cat(found, 1)
 
     def _choose(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Of (B, 4, SIDE, SIDE) runs that begin inside and end outside: (B, 4, P, RUN), and (B, P) which there are."""
+        """Runs of pixels (B, 4, SIDE, SIDE) that begin inside and end outside: (B, 4, P, RUN), (B, P) which exist."""
         inside, outside = F.relu(pixels[:, 3] - 0.5), F.relu(0.5 - pixels[:, 3])
         near, far, last = 1, RUN - 2, RUN - 1  # a run's second pixel and its last but one; in the order of `_runs`
         crossing = torch.cat(

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rvm import MattingNetwork
-from rvm.refiner import EPSILON, DeepGuidedFilter
+from rvm.refiner import EPSILON, FastGuidedFilter
 from video_harmonizer.engine import Engine, Prepared, fingerprint
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
@@ -50,22 +50,22 @@ class EncodeStep(nn.Module):
 
 
 class DecodeStep(nn.Module):
-    """Its second half, that remembers, and what of the guided filter has weights.
+    """Its second half, that remembers, and the guided filter's coefficients where these take weights.
 
     The same picture, its features and the memory -> the memory; its sum, which is finite if all of it is; and
     residual R, G, B and alpha, (4, h, w), or slopes and offsets of these over the picture, (4, h, w) each.
     """
 
-    def __init__(self, network: MattingNetwork, filtered: bool) -> None:
+    def __init__(self, network: MattingNetwork, refined: bool) -> None:
         super().__init__()
         self.network = network
-        self.filtered = filtered
+        self.weighs = refined and not isinstance(network.refiner, FastGuidedFilter)
 
     def forward(self, base: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
         features, memory = given[:4], given[4:]
         residual_alpha, hidden, memory = self.network.decode(base, features, memory)
         answer: tuple[Tensor, ...] = (residual_alpha,)
-        if self.filtered:
+        if self.weighs:
             answer = self.network.refiner.coefficients(base, residual_alpha, hidden)
         total = torch.stack([state.sum() for state in memory]).sum()
         return *memory, total, *(part[0] for part in answer)
@@ -206,14 +206,14 @@ class RVMMatting(Matting):
         small = self._small(size, scale)
         if (size, small) not in self._steps:
             self._steps = {sizes: steps for sizes, steps in self._steps.items() if sizes[0] == size}
-            filtered = small != size and isinstance(self._network.refiner, DeepGuidedFilter)
+            refined = small != size
             base = torch.zeros(1, 3, *small, device=self._engine.device)
             # In bfloat16 MobileNetV3's errors reach 0.07 of alpha at edges, the decoder's and SqueezeNet's 0.012
             exact = self._network.variant != "squeezenet"
-            first, second = EncodeStep(self._network), DecodeStep(self._network, filtered)
+            first, second = EncodeStep(self._network), DecodeStep(self._network, refined)
             encode = self._engine.prepare(first, (base,), fingerprint(first), exact)
             example = (base, *encode(base), *self._network.initial_states(1, *small))
-            decode = self._engine.prepare(second, example, f"{fingerprint(second)} {filtered}")
+            decode = self._engine.prepare(second, example, f"{fingerprint(second)} {refined}")
             self._steps[size, small] = encode, decode
         return self._steps[size, small]
 

@@ -17,7 +17,7 @@ from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import Pieces
 
 WORK = 192  # pixels: least side of the pictures that are composed; thumbnails of them are smaller or as large
-DYED = 0.5  # of the people have some of their clothes in another colour than photographed
+DYED = 0.5  # of the people may get some of their clothes in another colour, if a place that is not skin is hit
 TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours

@@ -1,4 +1,4 @@
-"""Who and what a matting network learns from: people in photographs and clips, and places without anybody."""
+"""Who and what a matting network learns from: people in photographs and clips, places without anybody, and things."""
 
 import logging
 from fnmatch import fnmatch
@@ -25,7 +25,7 @@ class People:
     Attributes:
         portraits: photographs of people, as shots of one frame.
         scenes: (H, W, 3) uint8 photographs without anybody.
-        things: photographs of anything but people, and where it is, as shots of one frame.
+        things: photographs of anything but people, and its mask, as shots of one frame; none to validate with.
         clips: name -> the stretches that are kept of it.
     """
 
@@ -59,7 +59,10 @@ class People:
         self.things = [
             Shot(photographs.images[row.image][None], photographs.masks[row.mask][None])
             for row in rows
-            if row.mask and not row.person and _is_thing(photographs.masks[row.mask], mattes.get(row.image))
+            if split == "train"
+            and row.mask
+            and not row.person
+            and _is_thing(photographs.masks[row.mask], mattes.get(row.image))
         ]
         empty = [name for name, alpha in mattes.items() if name not in people and alpha.mean() < 255 * NOBODY]
         if split == "train":
@@ -75,10 +78,11 @@ class People:
                 if any(fnmatch(path.stem, name) for name in held_out) == (split == "val"):
                     self.clips[str(path.relative_to(clips).with_suffix(""))] = teacher.clip(path)
         log.info(
-            "%s: %d photographs of people, %d without, %d clips",
+            "%s: %d photographs of people, %d without, %d things, %d clips",
             split,
             len(self.portraits),
             len(self.scenes),
+            len(self.things),
             len(self.clips),
         )
         if not self.portraits or not self.scenes:

@@ -1,7 +1,8 @@
 """Synthetic shots of people: what a matting network learns from.
 
 Photographs become short shots by a camera that pans and zooms; people are cut out and walk through other places, alone
-or in twos; what was filmed is shown as it is. Then light, lens, sensor and compression do what they do.
+or in twos, past things that were put there; what was filmed is shown as it is. Then light, lens, sensor and compression
+do what they do.
 """
 
 from typing import TypeVar
@@ -45,7 +46,9 @@ class ShotDataset(Dataset):
         self.batch = batch
         self.seed = seed
         self.stretches = list(people.clips.values())
-        self.free = [shot for shot in people.portraits if not _cut_off_aside(shot.alpha[0])]
+        self.free, self.things = (
+            [shot for shot in shots if not _cut_off_aside(shot.alpha[0])] for shots in (people.portraits, people.things)
+        )
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         common = np.random.default_rng([self.seed, 0, index // self.batch])
@@ -101,8 +104,8 @@ class ShotDataset(Dataset):
         picture, nobody = _pick(self.people.scenes, random), np.zeros(size, np.uint8)
         shot = Shot(picture[None], np.zeros((1, *picture.shape[:2]), np.uint8))
         places = filmed(shot, size, length, random)
-        if self.people.things and random.random() < CLUTTER:
-            things = walking(_pick(self.people.things, random), size, length, random)
+        if self.things and random.random() < CLUTTER:
+            things = walking(_pick(self.things, random), size, length, random)
             places = [
                 (blend(thing, place, alpha), nobody) for (thing, alpha), (place, _) in zip(things, places, strict=True)
             ]
@@ -147,7 +150,7 @@ def filmed(shot: Shot, size: Size, length: int, random: Random) -> list[Layer]:
 
 
 def walking(shot: Shot, size: Size, length: int, random: Random) -> list[Layer]:
-    """Somebody cut out, at some place and size, who moves; in or out of the picture at times."""
+    """Somebody or something cut out, at some place and size, who moves; in or out of the picture at times."""
     picture, alpha = shot.frames[0], shot.alpha[0]
     height, width = size
     rows, columns = (np.flatnonzero((alpha > 127).any(axis)) for axis in (1, 0))
