@@ -84,6 +84,20 @@ def test_untouched_samples_are_harmonious_already(data: Path):
     assert share[1.0] > 0.3  # 40 %: the others moved, or have noise, compression or light from one side
 
 
+def test_some_people_are_dyed_before_anything_else(data: Path, monkeypatch: pytest.MonkeyPatch):
+    def in_black(image: np.ndarray, mask: np.ndarray, _: np.random.Generator) -> np.ndarray:
+        return np.where(mask[..., None] > 0, np.uint8(0), image)
+
+    monkeypatch.setattr(composites.perturb, "dye", in_black)
+    supply, black = dataset(data), {True: 0.0, False: 0.0}
+    drawn = [supply._cut_out(np.random.default_rng(seed)) for seed in range(120)]
+    for person in black:
+        pictures = [image[mask == 255] for image, mask, _, of_person in drawn if of_person == person]
+        black[person] = np.mean([np.median(colors) == 0 for colors in pictures if len(colors)])
+    assert 0.3 < black[True] < 0.7
+    assert black[False] == 0
+
+
 def test_a_clean_cut_paints_both_sides_of_the_rim_with_what_lies_farther_off_on_its_own_side():
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[16:48, 16:48] = 255

@@ -246,6 +246,13 @@ def test_frames_that_follow_are_alike_and_strangers_are_not(shots: ShotDataset):
     assert np.mean(following) < 0.5 * np.mean(strangers)
 
 
+def test_things_that_their_photograph_cuts_off_are_left_out(shots: ShotDataset):
+    whole = red_person(np.random.default_rng(0))
+    cut_off = Shot(whole.frames, np.roll(whole.alpha, whole.alpha.shape[2] // 2, 2))
+    shots.people.things = [whole, cut_off]
+    assert [shot is whole for shot in ShotDataset(shots.people, 2, 0).things] == [True]
+
+
 def test_things_are_put_into_places_and_are_nobody(shots: ShotDataset, monkeypatch: pytest.MonkeyPatch):
     random = np.random.default_rng(0)
     shots.people.scenes = [np.full((90, 120, 3), (20, 160, 200), np.uint8)]

@@ -106,7 +106,7 @@ def nightfall(colors: Colors, random: Random) -> Colors:
 def dye(image: np.ndarray, mask: np.ndarray, random: Random) -> np.ndarray:
     """Some clothes, or whatever has one colour that is not like skin's, in another, often vivid one.
 
-    Without such samples a network takes a yellow pullover for yellow light.
+    Meant to teach coloured clothes from coloured light.
 
     Args:
         image: (H, W, 3) uint8 RGB.
