@@ -16,14 +16,54 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SIDE = 128  # pixels of the crop that is looked at
+SIDE = 128  # pixels of the crop at half size
+PROFILES = (384, 192)  # taken from the crop at full and at half size
 RUN = 6  # pixels of a profile: three inside, three outside
-PROFILES = 384  # taken from a picture
 BINS = 16
 PAIRS = ((1, 4), (2, 3))  # which pixels of a profile are compared
 WIDTH = 64
 LITTLE = 1e-3  # trust that keeps quotients finite where nothing is trusted
 PRIOR = 0.02  # share of all trust with which a level's mean is drawn to the mean of all levels
+
+
+class Look(nn.Module):
+    """Takes runs of pixels across the rim from a square picture: of those that there are, spread over the whole rim."""
+
+    def __init__(self, side: int, profiles: int) -> None:
+        super().__init__()
+        self.profiles = profiles
+        self.start: Tensor
+        self.stride: Tensor
+        self.steps: Tensor
+        self.turn: Tensor
+        start, stride = _runs(side)
+        buffers = {
+            "start": start,
+            "stride": stride,
+            "steps": torch.arange(RUN),
+            # spreads the choice over the whole rim where there are more profiles than are taken
+            "turn": torch.frac(torch.arange(len(start)) * 0.6180339887),
+        }
+        for name, value in buffers.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 4, side, side) -> runs that begin inside and end outside, (B, 4, P, RUN), and (B, P) which of them exist."""
+        # a run's second pixel has to be inside and its last but one outside, or the other way round for one that turns
+        side = pixels[:, 3] - 0.5
+        near, far, last = 1, RUN - 2, RUN - 1
+        rows, columns = side[:, ::2], side[:, :, ::2]
+        ends = (
+            (rows[:, :, near : near - last], rows[:, :, far : far - last]),
+            (columns[:, near : near - last], columns[:, far : far - last]),
+        )
+        # in the order of `_runs`
+        crossing = [F.relu(a) * F.relu(-b) for left, right in ends for a, b in ((left, right), (right, left))]
+        crossing = torch.cat([one.flatten(1) for one in crossing], 1)
+        score, chosen = ((crossing > 0.0125) * (4 * crossing + self.turn)).topk(self.profiles, 1)
+        places = self.start[chosen][..., None] + self.stride[chosen][..., None] * self.steps  # (B, P, RUN)
+        runs = pixels.flatten(2).gather(2, places.flatten(1)[:, None].expand(-1, 4, -1))
+        return runs.unflatten(2, (self.profiles, RUN)), (score > 0).to(pixels.dtype)
 
 
 class Rim(nn.Module):
@@ -33,29 +73,18 @@ class Rim(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.looks = nn.ModuleList([Look(2 * SIDE, PROFILES[0]), Look(SIDE, PROFILES[1])])
         self.features = nn.Sequential(nn.Linear(4 * RUN, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU())
         self.trust = nn.Linear(WIDTH, 1)
         self.consensus = nn.Sequential(nn.Linear(WIDTH + 2 * 3 * len(PAIRS), 32), nn.ReLU(), nn.Linear(32, 1))
-        self.start: Tensor
-        self.stride: Tensor
-        self.steps: Tensor
         self.bins: Tensor
-        self.turn: Tensor
-        start, stride = _runs(SIDE)
-        buffers = {
-            "start": start,
-            "stride": stride,
-            "steps": torch.arange(RUN),
-            "bins": torch.arange(BINS, dtype=torch.float32),
-            # spreads the choice over the whole rim where there are more profiles than are taken
-            "turn": torch.frac(torch.arange(len(start)) * 0.6180339887),
-        }
-        for name, value in buffers.items():
-            self.register_buffer(name, value, persistent=False)
+        self.register_buffer("bins", torch.arange(BINS, dtype=torch.float32), persistent=False)
 
-    def forward(self, crop: Tensor, mask: Tensor) -> Tensor:
-        """(B, 3, SIDE, SIDE) RGB 0..1 and its mask (B, 1, SIDE, SIDE) -> (B, outputs)."""
-        profiles, there = self._choose(torch.cat([crop, mask], 1))
+    def forward(self, full: Tensor, half: Tensor) -> Tensor:
+        """RGB and alpha 0..1 of the crop, (B, 4, 2 SIDE, 2 SIDE), and the same at half size -> (B, outputs)."""
+        looks = [look(crop) for look, crop in zip(self.looks, (full, half), strict=True)]
+        runs, exist = zip(*looks, strict=True)
+        profiles, there = torch.cat(runs, 2), torch.cat(exist, 1)
         seen = self.features(profiles.permute(0, 2, 3, 1).flatten(2) - 0.5)  # (B, P, WIDTH)
         belief = self.trust(seen)[..., 0]  # (B, P)
         samples = [self._sample(profiles, *pair) for pair in PAIRS]
@@ -64,31 +93,17 @@ class Rim(nn.Module):
         surprise = 4 * torch.cat(left, 1).transpose(1, 2)  # (B, P, 3 a pair)
         trust = torch.sigmoid(belief + self.consensus(torch.cat([seen, surprise.abs(), surprise], 2))[..., 0]) * there
         total = trust.sum(1, keepdim=True) + LITTLE
-        found = [(seen * trust[..., None]).sum(1) / total, total / PROFILES, there.mean(1, keepdim=True)]
+        found = [
+            (seen * trust[..., None]).sum(1) / total,
+            trust.mean(1, keepdim=True),
+            there.mean(1, keepdim=True),
+        ]
         for sample in samples:
             joint = (sample.inside * trust[:, None, :, None]).transpose(2, 3) @ sample.outside
             curve = _regress(sample, trust)
             found.append((BINS * joint / total[..., None, None]).flatten(1))
             found += [4 * curve.shift.flatten(1), curve.known.flatten(1), 4 * curve.mean]
         return torch.cat(found, 1)
-
-    def _choose(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs of pixels (B, 4, SIDE, SIDE) that begin inside and end outside: (B, 4, P, RUN), (B, P) which exist."""
-        inside, outside = F.relu(pixels[:, 3] - 0.5), F.relu(0.5 - pixels[:, 3])
-        near, far, last = 1, RUN - 2, RUN - 1  # a run's second pixel and its last but one; in the order of `_runs`
-        crossing = torch.cat(
-            [
-                (inside[:, :, near : near - last] * outside[:, :, far : far - last]).flatten(1),
-                (inside[:, :, far : far - last] * outside[:, :, near : near - last]).flatten(1),
-                (inside[:, near : near - last] * outside[:, far : far - last]).flatten(1),
-                (inside[:, far : far - last] * outside[:, near : near - last]).flatten(1),
-            ],
-            1,
-        )
-        score, chosen = ((crossing > 0.0125) * (4 * crossing + self.turn)).topk(PROFILES, 1)
-        places = self.start[chosen][..., None] + self.stride[chosen][..., None] * self.steps  # (B, P, RUN)
-        runs = pixels.flatten(2).gather(2, places.flatten(1)[:, None].expand(-1, 4, -1))
-        return runs.unflatten(2, (PROFILES, RUN)), (score > 0).to(pixels.dtype)
 
     def _sample(self, profiles: Tensor, inner: int, outer: int) -> "_Samples":
         inside, outside = profiles[:, :3, :, inner], profiles[:, :3, :, outer]
@@ -130,9 +145,12 @@ def _regress(sample: _Samples, trust: Tensor) -> _Curve:
 
 
 def _runs(side: int) -> tuple[Tensor, Tensor]:
-    """First pixels and strides of all runs of a flattened picture: rightwards, leftwards, down and up."""
+    """First pixels and strides of the runs of a flattened picture: rightwards, leftwards, down and up.
+
+    Those of every other row and column: the rim passes through the others in between.
+    """
     pixels = torch.arange(side * side).view(side, side)
     last = RUN - 1
-    starts = [pixels[:, :-last], pixels[:, last:], pixels[:-last], pixels[last:]]
+    starts = [pixels[::2, :-last], pixels[::2, last:], pixels[:-last, ::2], pixels[last:, ::2]]
     strides = [torch.full((start.numel(),), stride) for start, stride in zip(starts, (1, -1, side, -side), strict=True)]
     return torch.cat([start.flatten() for start in starts]), torch.cat(strides)

@@ -16,7 +16,7 @@ from video_harmonizer.training import perturb
 from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import Pieces
 
-WORK = 192  # pixels: least side of the pictures that are composed; thumbnails of them are smaller or as large
+WORK = (0.8, 1.4)  # sides of thumbnails: how large the pictures are that are composed; photographs are of all sizes
 DYED = 0.5  # of the people may get some of their clothes in another colour, if a place that is not skin is hit
 TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
@@ -29,7 +29,7 @@ class Mixture:
     """The shares of several kinds of composites."""
 
     moved: float = 0.2  # foregrounds cut out cleanly that kept their light where the scene has another, often night
-    untouched: float = 0.25  # of the others are harmonious already: there is nothing to do
+    untouched: float = 0.3  # of the others are harmonious already: there is nothing to do
     clean_cut: float = 0.15  # of them have a rim that tells nothing, as a matting network's have
     retouched: float = 0.2  # of them were retouched, the scene is as the camera gave it, as in iHarmony4's HAdobe5k
     natural: float = 0.55  # of what is left has a scene as photographed, as in iHarmony4; others are developed anew
@@ -103,7 +103,7 @@ class CompositeDataset(Dataset):
         image, mask = image[top : top + h, left : left + w], mask[top : top + h, left : left + w]
         if random.random() < 0.5:
             image, mask = image[:, ::-1], mask[:, ::-1]
-        side = max(WORK, self.size)
+        side = round(self.size * random.uniform(*WORK))
         image, mask = (cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in (image, mask))
         if person and random.random() < DYED:
             image = perturb.dye(image, mask, random)
