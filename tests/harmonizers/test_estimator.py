@@ -15,7 +15,6 @@ from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.curves import lookup_table, quantize
 from video_harmonizer.harmonizers.estimator import CurveEstimator, NoHarmonizer, load_estimator
-from video_harmonizer.harmonizers.rim import SIDE
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.temporal.steady import Estimator
 from video_harmonizer.thumbnails import SIZE, Thumbnails
@@ -170,17 +169,3 @@ def test_a_file_of_curvenet_says_so_itself(tmp_path: Path):
     subject = load_estimator("s2crnet", tmp_path / "ours.safetensors", CPU)
     assert subject.name == "curvenet"
     assert subject.estimate(thumbnails(), 256) is not None
-
-
-def test_curvenet_looks_across_the_rim_in_the_mirror_too_once_it_is_trained():
-    torch.manual_seed(0)
-    network, mask = CurveNet(), torch.zeros(1, 1, SIDE, SIDE)
-    mask[..., 20:100, 20:100] = 1  # with a rim that is longer than what is taken of it
-    pictures = torch.rand(1, 3, SIDE, SIDE), mask
-    mirrored = [picture.flip(3) for picture in pictures]
-    one, other = network.train()._look_across_the_rim(*pictures), network._look_across_the_rim(*mirrored)
-    assert (one - other).abs().max() > 1e-3
-    both = network.eval()._look_across_the_rim(*pictures)
-    torch.testing.assert_close(both, (one + other) / 2)
-    whole = *pictures, *pictures
-    assert (network.train()(*whole) - network.eval()(*whole)).abs().max() > 1e-5  # the curves come from both looks

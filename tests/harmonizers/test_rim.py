@@ -2,15 +2,24 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from video_harmonizer.harmonizers.rim import BINS, PAIRS, PROFILES, RUN, SIDE, WIDTH, Rim
+from video_harmonizer.harmonizers.rim import BINS, PAIRS, PROFILES, RUN, SIDE, WIDTH, Look, Rim
+
+FULL = 2 * SIDE
 
 
-def square(first: int = 40, last: int = 88) -> torch.Tensor:
-    """(1, 1, SIDE, SIDE), 1 in the rows and columns from first to last."""
-    mask = torch.zeros(1, 1, SIDE, SIDE)
+def square(first: int = 80, last: int = 176) -> torch.Tensor:
+    """(1, 1, FULL, FULL), 1 in the rows and columns from first to last."""
+    mask = torch.zeros(1, 1, FULL, FULL)
     mask[..., first:last, first:last] = 1
     return mask
+
+
+def look(picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """What the rim tells of a picture (B, 3, FULL, FULL) and its mask."""
+    crop = torch.cat([picture, mask], 1)
+    return Rim()(crop, F.avg_pool2d(crop, 2))
 
 
 def histograms(found: torch.Tensor) -> torch.Tensor:
@@ -30,8 +39,8 @@ def of_pairs(found: torch.Tensor) -> torch.Tensor:
 
 def test_a_profile_begins_inside_and_ends_outside():
     mask = square()
-    profiles, there = Rim()._choose(torch.cat([mask.expand(-1, 3, -1, -1), mask], 1))
-    assert profiles.shape == (1, 4, PROFILES, RUN)
+    profiles, there = Look(FULL, 300)(mask.expand(-1, 4, -1, -1))
+    assert profiles.shape == (1, 4, 300, RUN)
     taken = profiles[0, 3, there[0] > 0]
     assert len(taken) > 150
     inside, outside = taken[:, 1], taken[:, 4]
@@ -44,7 +53,7 @@ def test_joint_histograms_hold_what_becomes_of_a_level_across_the_rim():
     levels = torch.tensor([3.0, 7.0, 12.0]).view(1, 3, 1, 1) / (BINS - 1)  # inside, by channel
     picture = levels * mask + (levels + 2 / (BINS - 1)) * (1 - mask)
     with torch.no_grad():
-        joint = histograms(Rim()(picture, mask))[0, 0]
+        joint = histograms(look(picture, mask))[0, 0]
     for channel, level in enumerate((3, 7, 12)):
         assert joint[channel, level, level + 2] > 0.95 * BINS
         assert joint[channel].sum() == pytest.approx(BINS, rel=0.01)
@@ -52,10 +61,10 @@ def test_joint_histograms_hold_what_becomes_of_a_level_across_the_rim():
 
 def test_the_curve_is_the_mean_change_at_each_level_and_that_of_all_levels_elsewhere():
     mask = square()
-    inside = torch.where(torch.arange(SIDE) < 64, 4.0, 10.0).expand(1, 3, SIDE, SIDE) / (BINS - 1)
-    change = torch.where(torch.arange(SIDE) < 64, 0.2, -0.1)
+    inside = torch.where(torch.arange(FULL) < 128, 4.0, 10.0).expand(1, 3, FULL, FULL) / (BINS - 1)
+    change = torch.where(torch.arange(FULL) < 128, 0.2, -0.1)
     with torch.no_grad():
-        shift, known = curves(Rim()(inside + change * (1 - mask), mask))
+        shift, known = curves(look(inside + change * (1 - mask), mask))
     for level, wanted in ((4, 0.2), (10, -0.1)):
         assert shift[0, 0, :, level].sub(wanted).abs().max() < 0.02
         assert known[0, 0, :, level].min() > 0.9
@@ -64,26 +73,38 @@ def test_the_curve_is_the_mean_change_at_each_level_and_that_of_all_levels_elsew
 
 
 def test_the_whole_rim_is_looked_at_where_it_is_longer_than_what_is_taken():
-    mask = square(4, 124)
-    place = torch.linspace(0, 1, SIDE).expand(1, 1, SIDE, SIDE)
+    mask = square(8, 248)
+    place = torch.linspace(0, 1, FULL).expand(1, 1, FULL, FULL)
     picture = torch.cat([place, place.transpose(2, 3), place], 1)
-    profiles, there = Rim()._choose(torch.cat([picture, mask], 1))
+    profiles, there = Look(FULL, PROFILES[0])(torch.cat([picture, mask], 1))
     assert there.all()
     for channel in (0, 1):  # from left to right and from top to bottom
         places = profiles[0, channel, :, 2]
         counts = torch.histc(places, bins=4, min=0, max=1)
-        assert counts.min() > PROFILES / 12
+        assert counts.min() > PROFILES[0] / 12
+
+
+@pytest.mark.parametrize("strip", [0, 1])
+def test_a_strip_of_one_pixel_shows_at_full_size(strip: int):
+    """At half size it would be mixed with its neighbour."""
+    mask, kept = square(), square(80 - strip, 176 + strip)  # a strip of the foreground kept its own colour outside
+    foreign, own, scene = 3 / (BINS - 1), 9 / (BINS - 1), 1.0
+    picture = foreign * mask + own * (kept - mask) + scene * (1 - kept)
+    with torch.no_grad():
+        joint = histograms(look(picture.expand(-1, 3, -1, -1), mask))[0, 1, 0]  # of a run's two pixels in the middle
+    assert (joint[3, 9] > BINS / 6) == (strip == 1)  # a third of the runs have the rim in their middle
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_without_a_rim_there_is_nothing_to_tell(level: float):
     with torch.no_grad():
-        found = Rim()(torch.rand(2, 3, SIDE, SIDE), torch.full((2, 1, SIDE, SIDE), level))
+        found = look(torch.rand(2, 3, FULL, FULL), torch.full((2, 1, FULL, FULL), level))
     assert found.abs().max() < 1e-5
 
 
 def test_every_part_learns():
     rim = Rim()
-    rim(torch.rand(2, 3, SIDE, SIDE), square().expand(2, -1, -1, -1)).square().sum().backward()
+    crop = torch.cat([torch.rand(2, 3, FULL, FULL), square().expand(2, -1, -1, -1)], 1)
+    rim(crop, F.avg_pool2d(crop, 2)).square().sum().backward()
     assert all(part.grad is not None and part.grad.abs().sum() > 0 for part in rim.parameters())
     assert not [name for name in rim.state_dict() if name not in dict(rim.named_parameters())]

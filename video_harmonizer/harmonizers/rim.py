@@ -5,6 +5,8 @@ too wide a strip of the background got foreign ones inside, and where it is exac
 through. Each such place shows one surface in both colours: a sample of the very curve that is sought. In a composite of
 a clean cut-out there are none, and a network has to learn to tell.
 
+Full size shows the narrowest strips, half of it what lies across soft rims.
+
 One curve has to explain all such samples, so that profiles which contradict the others are trusted less: a first
 regression, then another with weights from what the first left unexplained (iteratively reweighted least squares,
 Holland and Welsch 1977, with learnt weights).
@@ -48,18 +50,14 @@ class Look(nn.Module):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 4, side, side) -> runs that begin inside and end outside, (B, 4, P, RUN), and (B, P) which of them exist."""
-        # a run's second pixel has to be inside and its last but one outside, or the other way round for one that turns
-        side = pixels[:, 3] - 0.5
-        near, far, last = 1, RUN - 2, RUN - 1
-        rows, columns = side[:, ::2], side[:, :, ::2]
-        ends = (
-            (rows[:, :, near : near - last], rows[:, :, far : far - last]),
-            (columns[:, near : near - last], columns[:, far : far - last]),
-        )
-        # in the order of `_runs`
-        crossing = [F.relu(a) * F.relu(-b) for left, right in ends for a, b in ((left, right), (right, left))]
-        crossing = torch.cat([one.flatten(1) for one in crossing], 1)
+        """(B, 4, side, side) RGB and alpha -> runs (B, 4, P, RUN) from inside to outside, and which exist, (B, P)."""
+        alpha = pixels[:, 3] - 0.5
+        rows, columns = alpha[:, ::2], alpha[:, :, ::2]
+        near, far, last = 1, RUN - 2, RUN - 1  # a run's second pixel is inside and its last but one outside
+        left, right = rows[:, :, near : near - last], rows[:, :, far : far - last]
+        upper, lower = columns[:, near : near - last], columns[:, far : far - last]
+        turns = ((left, right), (right, left), (upper, lower), (lower, upper))  # in the order of `_runs`
+        crossing = torch.cat([(F.relu(inside) * F.relu(-outside)).flatten(1) for inside, outside in turns], 1)
         score, chosen = ((crossing > 0.0125) * (4 * crossing + self.turn)).topk(self.profiles, 1)
         places = self.start[chosen][..., None] + self.stride[chosen][..., None] * self.steps  # (B, P, RUN)
         runs = pixels.flatten(2).gather(2, places.flatten(1)[:, None].expand(-1, 4, -1))
@@ -82,8 +80,7 @@ class Rim(nn.Module):
 
     def forward(self, full: Tensor, half: Tensor) -> Tensor:
         """RGB and alpha 0..1 of the crop, (B, 4, 2 SIDE, 2 SIDE), and the same at half size -> (B, outputs)."""
-        looks = [look(crop) for look, crop in zip(self.looks, (full, half), strict=True)]
-        runs, exist = zip(*looks, strict=True)
+        runs, exist = zip(*(look(crop) for look, crop in zip(self.looks, (full, half), strict=True)), strict=True)
         profiles, there = torch.cat(runs, 2), torch.cat(exist, 1)
         seen = self.features(profiles.permute(0, 2, 3, 1).flatten(2) - 0.5)  # (B, P, WIDTH)
         belief = self.trust(seen)[..., 0]  # (B, P)
@@ -93,11 +90,7 @@ class Rim(nn.Module):
         surprise = 4 * torch.cat(left, 1).transpose(1, 2)  # (B, P, 3 a pair)
         trust = torch.sigmoid(belief + self.consensus(torch.cat([seen, surprise.abs(), surprise], 2))[..., 0]) * there
         total = trust.sum(1, keepdim=True) + LITTLE
-        found = [
-            (seen * trust[..., None]).sum(1) / total,
-            trust.mean(1, keepdim=True),
-            there.mean(1, keepdim=True),
-        ]
+        found = [(seen * trust[..., None]).sum(1) / total, trust.mean(1, keepdim=True), there.mean(1, keepdim=True)]
         for sample in samples:
             joint = (sample.inside * trust[:, None, :, None]).transpose(2, 3) @ sample.outside
             curve = _regress(sample, trust)
