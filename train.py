@@ -31,14 +31,24 @@ from video_harmonizer.training.supply import supply
 from video_harmonizer.training.task import Task
 
 
-def train(settings: Training) -> None:
-    """Run to the last step, validating and saving on the way; exports ``weights.safetensors``."""
+def make_task(settings: Training) -> Task:
+    """What the settings' network is for."""
+    tasks: dict[str, Callable[[Training], Task]] = {"matting": Matting, "duconet": Repainting}
+    return tasks.get(settings.network, Harmonizing)(settings)
+
+
+def train(settings: Training, make: Callable[[Training], Task] = make_task) -> None:
+    """Run to the last step, validating and saving on the way; exports ``weights.safetensors``.
+
+    Args:
+        make: gives the task, for networks that the settings have no name for.
+    """
     if settings.overfit:  # nothing that keeps a network from learning by heart
         settings = dataclasses.replace(settings, small_steps=0, ema=0.0, weight_decay=0.0)
     fabric = launch(settings)
     rank, processes, device = fabric.global_rank, fabric.world_size, fabric.device
     torch.manual_seed(settings.seed)
-    task = make_task(settings)
+    task = make(settings)
     settings.output.mkdir(parents=True, exist_ok=True)
 
     network, discriminator = task.learner, PatchDiscriminator()
@@ -84,12 +94,6 @@ def train(settings: Training) -> None:
             # last, since a resumed run does not come back to what its checkpoint's step left undone
             if rank == 0 and (step % settings.checkpoint_every == 0 or step == settings.steps):
                 save(settings, processes, parts, step)
-
-
-def make_task(settings: Training) -> Task:
-    """What the settings' network is for."""
-    tasks: dict[str, Callable[[Training], Task]] = {"matting": Matting, "duconet": Repainting}
-    return tasks.get(settings.network, Harmonizing)(settings)
 
 
 def launch(settings: Training) -> Fabric:

@@ -62,7 +62,12 @@ class CurveNet(nn.Module):
             glance = shrink(torch.cat([crop * inside, whole * outside]), GLANCE)
         # mean over the whole picture, not the region: how large the region is counts, too
         of_crop, of_whole = self.encoder(glance).float().mean((2, 3)).chunk(2)
-        answer = self.head(torch.cat([*known, of_crop, of_whole], 1)).float().unflatten(1, (3, PIECES + 2))
+        return self.curves(self.head(torch.cat([*known, of_crop, of_whole], 1)).float())
+
+    @staticmethod
+    def curves(answer: Tensor) -> Tensor:
+        """(B, 3 (PIECES + 2)) answers -> the curves that they mean: two free ends, and pieces that rise in between."""
+        answer = answer.unflatten(1, (3, PIECES + 2))
         low, high = ENDS * answer[..., :1], 1 + ENDS * answer[..., 1:2]
         rises = torch.cumsum(F.softplus(2 * answer[..., 2:]), -1)
         knots = F.pad(rises / rises[..., -1:], (1, 0))
