@@ -83,15 +83,19 @@ def test_a_camera_that_stops_ends_with_an_error():
     source.close()
 
 
-def test_a_camera_that_hangs_ends_with_an_error():
+def test_a_camera_that_hangs_ends_with_an_error_and_holds_nobody_up(caplog: pytest.LogCaptureFixture):
     fake = FakeCamera(64, 48)
     source = camera_source(fake, timeout=0.1)
     frames = iter(source)
     next(frames)
-    fake.interval = 0.5
+    fake.reading.acquire()
     with pytest.raises(InputError, match=r"no picture for 0\.1 seconds"):
         list(frames)
     source.close()
+    assert "webcam 0: it hangs" in caplog.text
+    assert not fake.released
+    fake.reading.release()  # it answers after all
+    source._thread.join(5)
     assert fake.released
 
 

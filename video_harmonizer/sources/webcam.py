@@ -80,13 +80,14 @@ class WebcamSource:
             yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), count - first[0], arrival - first[1])
 
     def close(self) -> None:
-        """Stop, and wait for the thread."""
+        """Stop, and wait for the thread, which frees the camera; not for ever, since a camera may hang."""
         with self._news:
             self._stopping = True
             self._news.notify_all()
         if self._thread is not threading.current_thread():
-            self._thread.join()
-        self._capture.release()
+            self._thread.join(self._timeout)
+            if self._thread.is_alive():
+                log.warning("%s: it hangs; unplug it if it stays busy", self._name)
 
     def _take(self) -> tuple[int, float, np.ndarray] | None:
         """The newest frame not taken yet; waits for one. None when closed."""
@@ -121,6 +122,8 @@ class WebcamSource:
             with self._news:
                 self._error = error
                 self._news.notify_all()
+        finally:
+            self._capture.release()  # here, since a camera must not be freed while it is read
 
     def _ask_for(self, size: tuple[int, int], rate: float) -> None:
         # Uncompressed, most USB cameras manage HD at 5 to 10 frames a second only. Set before the size.
