@@ -20,6 +20,7 @@ from video_harmonizer.sinks.original import Original
 log = logging.getLogger(__name__)
 
 RESTART = 1  # seconds by which a clock falls back when it begins anew
+PATIENCE = 250  # packets, some seconds, by which pictures may come later than the sound that belongs to them
 ROOMY = {".mkv": "matroska", ".mov": "mov"}  # formats that hold more kinds of audio than others
 
 
@@ -38,13 +39,18 @@ class AudioCopy:
     def __init__(self, original: Original, output: OutputContainer, path: Path) -> None:
         self._output = output
         self._tracks: dict[int, _Track] = {}  # by the source's stream index
+        container, pictures = original.container, original.pictures
+        rate = (pictures and (pictures.average_rate or pictures.guessed_rate)) or 25
+        self._clock = _JoinedClock(original.origin, 1 / Fraction(rate))
         for stream in original.audio:
             if stream.codec_context is None:
                 log.warning("%s: an audio stream of unknown kind is left out", _name(stream))
+            elif not stream.sample_rate:  # as recorded broadcasts have them, for another language now and then
+                log.warning("%s: an audio stream that is empty is left out", _name(stream))
             else:
-                self._tracks[stream.index] = _Track(stream, output, original.origin, path)
-        container = original.container
-        self._packets = self._prepared(container.demux(*self._tracks) if container and self._tracks else iter(()))
+                self._tracks[stream.index] = _Track(stream, output, self._clock, path)
+        watched = [*self._tracks] if pictures is None else [*self._tracks, pictures.index]
+        self._packets = self._prepared(container.demux(*watched) if container and self._tracks else iter(()))
         self._next = next(self._packets, None)
 
     def copy_until(self, seconds: Fraction | None) -> None:
@@ -57,19 +63,55 @@ class AudioCopy:
         """Packets ready for the output, each with its start in seconds there."""
         try:
             for packet in packets:
-                if packet.dts is not None and packet.pts is not None:  # not FFmpeg's closing mark
+                if packet.dts is None or packet.pts is None:  # FFmpeg's closing mark
+                    continue
+                if packet.stream_index in self._tracks:
                     yield from self._tracks[packet.stream_index].prepare(packet)
+                elif self._clock.see(packet):
+                    for track in self._tracks.values():
+                        yield from track.go_on()
         except FFmpegError as error:
             log.warning("its sound ends early: %s", error.strerror)
+        for track in self._tracks.values():
+            yield from track.go_on(patience=0)
+
+
+class _JoinedClock:
+    """What is 0 in the output, in seconds of the file's time: an origin for each of the recordings that were joined.
+
+    The pictures say where a clock begins anew, and go on without a gap (`FrameClock`). Sound has to follow them, or it
+    would be off by the difference between the sound's and the pictures' length, more after every join.
+    """
+
+    def __init__(self, origin: Fraction, step: Fraction) -> None:
+        self.origins = [origin]
+        self._step = step  # from one picture to the next, usually
+        self._last: Fraction | None = None  # start of the latest picture in the file's time
+
+    def see(self, picture: Packet) -> bool:
+        """Whether the clock begins anew with this packet."""
+        assert picture.pts is not None
+        start = picture.pts * picture.time_base
+        if self._last is None or self._last - start <= RESTART:
+            self._last = start if self._last is None else max(self._last, start)
+            return False
+        self.origins.append(self.origins[-1] + start - (self._last + self._step))
+        self._last = start
+        return True
 
 
 class _Track:
     """One audio stream and its copy."""
 
-    def __init__(self, stream: AudioStream, output: OutputContainer, origin: Fraction, path: Path) -> None:
+    def __init__(self, stream: AudioStream, output: OutputContainer, clock: _JoinedClock, path: Path) -> None:
         self._time_base = Fraction(stream.time_base or Fraction(1, stream.sample_rate))
-        self._shift = round(origin / self._time_base)
-        self._last_dts: int | None = None
+        self._clock = clock
+        self._part = 0  # of the joined recordings, the one that is copied
+        self._origin = round(clock.origins[0] / self._time_base)
+        self._overlaps = False  # whether the part's sound may begin before that of the part before has ended
+        self._waiting: list[Packet] = []
+        self._last_read: int | None = None  # decoding time in the file
+        self._last_written: int | None = None  # and in the output
         self._step = math.ceil(1 / (stream.sample_rate * self._time_base))  # the least that muxers tell apart
         try:
             self._copy = output.add_stream_from_template(stream)
@@ -86,24 +128,51 @@ class _Track:
         self._unwrap = BitStreamFilterContext("aac_adtstoasc", stream) if needs_unwrapping else None
 
     def prepare(self, packet: Packet) -> Iterator[tuple[Fraction, Packet]]:
-        for copy in self._unwrap.filter(packet) if self._unwrap else [packet]:
-            assert copy.pts is not None
-            assert copy.dts is not None
-            copy.pts -= self._shift
-            copy.dts -= self._shift
-            if self._last_dts is not None and copy.dts <= self._last_dts:
-                behind = self._last_dts + max(copy.duration or 0, self._step) - copy.dts
-                # joined recordings, where the clock begins anew, as that of the pictures does
-                if behind * self._time_base > RESTART:
-                    self._shift -= behind
-                    copy.dts += behind
-                    copy.pts += behind
-                else:  # muxers refuse decoding times that stand still; a damaged file has some
-                    copy.dts = self._last_dts + self._step
-                    copy.pts = max(copy.pts, copy.dts)
-            self._last_dts = copy.dts
-            copy.time_base, copy.stream = self._time_base, self._copy
-            yield copy.pts * self._time_base, copy
+        """What can be written now that this packet of the file is there."""
+        self._waiting += self._unwrap.filter(packet) if self._unwrap else [packet]
+        yield from self.go_on()
+
+    def go_on(self, patience: int = PATIENCE) -> Iterator[tuple[Fraction, Packet]]:
+        """What need not wait, or not any longer, until the pictures tell the origin of its part.
+
+        Args:
+            patience: how many packets wait. If there are more, the clock began anew for the sound alone.
+        """
+        while self._waiting:
+            dts = self._waiting[0].dts
+            assert dts is not None
+            if self._last_read is not None and (self._last_read - dts) * self._time_base > RESTART:
+                if self._part + 1 < len(self._clock.origins):
+                    self._part += 1
+                    self._origin = round(self._clock.origins[self._part] / self._time_base)
+                    self._overlaps = True
+                elif len(self._waiting) > patience:
+                    assert self._last_written is not None
+                    step = max(self._waiting[0].duration or 0, self._step)
+                    self._origin = dts - (self._last_written + step)
+                else:
+                    return
+            self._last_read = dts
+            copy = self._waiting.pop(0)
+            if self._fits(copy):
+                assert copy.pts is not None
+                yield copy.pts * self._time_base, copy
+
+    def _fits(self, copy: Packet) -> bool:
+        """Put a packet on the output's clock; False if it is to be left out."""
+        assert copy.pts is not None
+        assert copy.dts is not None
+        copy.pts -= self._origin
+        copy.dts -= self._origin
+        if self._last_written is not None and copy.dts <= self._last_written:
+            if self._overlaps:
+                return False
+            copy.dts = self._last_written + self._step  # muxers refuse times that stand still; a damaged file has some
+            copy.pts = max(copy.pts, copy.dts)
+        self._overlaps = False
+        self._last_written = copy.dts
+        copy.time_base, copy.stream = self._time_base, self._copy
+        return True
 
 
 def _supported(file_format: str) -> set[str]:

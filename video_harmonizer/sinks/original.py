@@ -8,6 +8,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 
 from video_harmonizer.errors import InputError
 
@@ -30,6 +31,7 @@ class Original:
         origin: the file's time, in seconds, that is 0 in an output: its own 0 unless its clock starts late.
         tags: title, creation time and so on.
         audio: its audio streams.
+        pictures: its video stream.
 
     Raises:
         InputError: it can't be read.
@@ -40,10 +42,12 @@ class Original:
         self.container = None if path is None else _open(path)
         self.tags: dict[str, str] = {}
         self.audio: tuple[AudioStream, ...] = ()
+        self.pictures: VideoStream | None = None
         if self.container is not None:
             tags = self.container.metadata.items()
             self.tags = {name: text for name, text in tags if name.lower() not in FILE_TAGS}
             self.audio = self.container.streams.audio
+            self.pictures = _video_of(self.container)
             if self.container.start_time is not None:
                 start = min(start, Fraction(self.container.start_time, av.time_base))
         self.origin = start if abs(start) > LONGEST_DELAY else Fraction(0)
@@ -57,9 +61,9 @@ class Original:
         if self._path is None:
             return False, end
         with contextlib.suppress(FFmpegError), _open(self._path) as rest:
-            videos = [stream for stream in rest.streams.video if not stream.disposition & ATTACHED_PICTURE]
+            pictures = _video_of(rest)
             rest.seek(max(round((now + self.origin) * av.time_base), 0))
-            for packet in rest.demux(videos[0]) if videos else ():
+            for packet in rest.demux(pictures) if pictures else ():
                 if packet.pts is not None:
                     start = packet.pts * packet.time_base - self.origin
                     if start > now + A_MOMENT:
@@ -70,6 +74,11 @@ class Original:
     def close(self) -> None:
         if self.container is not None:
             self.container.close()
+
+
+def _video_of(container: InputContainer) -> VideoStream | None:
+    videos = (stream for stream in container.streams.video if not stream.disposition & ATTACHED_PICTURE)
+    return next(videos, None)
 
 
 def _open(path: Path) -> InputContainer:
