@@ -190,6 +190,14 @@ def test_damage_is_said_once_however_often_the_video_is_repeated(tmp_path: Path,
     scene.close()
 
 
+def test_hdr_is_said_once_however_often_the_video_is_repeated(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    scene = open_background(str(make_clip(tmp_path / "sea.mp4", pts=range(5), color=(9, 16, 9, 1))))
+    for index in range(20):
+        behind(scene, frame_of(seconds=index / 10))
+    assert len([text for text in caplog.messages if "HDR" in text]) == 1
+    scene.close()
+
+
 def test_video_of_one_frame_stays(tmp_path: Path):
     scene = open_background(flat_clip(tmp_path / "still.mp4", pts=(0,)))
     assert [shown(scene, seconds) for seconds in (0, 1, 100, 3)] == [0] * 4

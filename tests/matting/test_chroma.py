@@ -263,6 +263,20 @@ def test_another_screen_is_taken_where_the_first_has_gone():
     assert error(subject.matte(shot.frame), shot).mean() <= 0.02
 
 
+def test_the_first_screen_is_taken_again_when_it_is_back_though_clothes_have_the_other_colour():
+    subject = ChromaKey()
+    subject.matte(shoot().frame)
+    subject.matte(shoot(BLUE, index=1).frame)
+    shot = shoot(index=2)
+    clothed = shot.frame.rgb.copy()
+    clothed[HEIGHT // 2 - 12 : HEIGHT // 2 + 12, WIDTH // 2 - 20 : WIDTH // 2 + 20] = BLUE
+    subject.matte(Frame(clothed, 2, 0.08))
+    assert error(subject.matte(shoot(index=3).frame), shoot(index=3)).mean() <= 0.02
+    alpha = subject.matte(Frame(clothed, 4, 0.16)).alpha
+    assert alpha[HEIGHT // 2, WIDTH // 2] >= 254
+    assert alpha[2, 2] == 0
+
+
 def test_alpha_does_not_flicker():
     subject = ChromaKey()
     still = [subject.matte(shoot(index=index).frame).alpha / 255 for index in range(4)]

@@ -330,6 +330,28 @@ def test_another_scale_is_taken_once_the_network_is_ready_for_it_and_what_it_rem
     assert any(not torch.equal(old, new) for old, new in zip(remembered, matting._memory, strict=True))
 
 
+def test_of_two_scales_the_one_asked_for_last_is_taken_whichever_is_ready_first(monkeypatch: pytest.MonkeyPatch):
+    matting = RVMMatting(CountingNetwork(), None, CPU, settling=0)
+    matting.matte(frame(0))
+    ready, prepare = threading.Event(), matting._steps_for
+
+    def slow(size: tuple[int, int], scale: float) -> object:
+        if scale == 0.65:
+            ready.wait(20)
+        return prepare(size, scale)
+
+    monkeypatch.setattr(matting, "_steps_for", slow)
+    matting.rescale(0.65)
+    (first,) = (thread for thread in threading.enumerate() if thread.name == "rescale")
+    matting.rescale(0.5)
+    for thread in threading.enumerate():
+        if thread.name == "rescale" and thread is not first:
+            thread.join(20)
+    ready.set()
+    first.join(20)
+    assert matting._scale == 0.5
+
+
 def test_a_scale_that_is_set_before_the_first_frame_holds_for_it():
     network = CountingNetwork()
     matting = RVMMatting(network, None, CPU, settling=0)

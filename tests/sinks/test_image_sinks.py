@@ -9,7 +9,9 @@ from clips import moving_picture
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
+from video_harmonizer.sinks import image_files
 from video_harmonizer.sinks.image_files import ImageFileSink, ImageSequenceSink
+from video_harmonizer.sources import image as sources_image
 
 ONE = SourceInfo("photo.jpg", 64, 48, None, frames=1)
 RGB = moving_picture(0, 64, 48)
@@ -98,6 +100,44 @@ def test_a_sequence_is_numbered_from_zero(tmp_path, name, first):
     folder = (tmp_path / name).parent if "%" in name else tmp_path / name
     assert len(list(folder.iterdir())) == 12
     assert (folder / first).exists()
+
+
+@pytest.mark.parametrize("name", ["my%20dog.png", "%5d.png", "50%of.png"])
+def test_only_numbers_that_fill_up_with_zeros_name_a_sequence(name: str):
+    for number in (image_files.PRINTF_NUMBER, sources_image.PRINTF_NUMBER):  # read as they are written
+        assert number.search(name) is None
+        assert number.search("%d.png")
+        assert number.search("a%012d.png")
+
+
+def test_names_that_differ_in_case_alone_are_taken_too(tmp_path):
+    (tmp_path / "00007.PNG").touch()
+    with pytest.raises(InputError, match=r"00007\.PNG is there already"):
+        ImageSequenceSink(tmp_path)
+
+
+def test_a_picture_that_the_format_cannot_hold_is_refused_by_size(tmp_path):
+    sink = ImageFileSink(tmp_path / "a.webp", ONE)
+    with pytest.raises(InputError, match=r"a \.webp file can't hold 16400x2; give the output as \.png"):
+        sink.write(np.zeros((2, 16400, 3), np.uint8), 0.0)
+    sink.abort()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.png", "out/%03d.png"])
+def test_pictures_that_cannot_get_their_names_are_kept_and_told_of(tmp_path, monkeypatch, name):
+    sink = ImageFileSink(tmp_path / name, ONE) if name == "a.png" else ImageSequenceSink(tmp_path / name)
+    sink.write(RGB, 0.0)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(InputError, match="it can't be written"):
+        sink.close()
+    sink.abort()
+    assert sink.kept is not None
+    assert sink.kept.exists()
 
 
 def test_a_sequence_never_mixes_with_pictures_already_there(tmp_path):

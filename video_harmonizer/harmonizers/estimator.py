@@ -36,7 +36,7 @@ class EstimateStep(nn.Module):
             background.movedim(-1, 1),
             background_mask[:, None],
         )
-        return (self.network(*(picture.float() / 255 for picture in pictures)),)
+        return (self.network(*(picture.float() / 255 for picture in pictures), *self.known),)
 
     @staticmethod
     def example(side: int, device: torch.device) -> tuple[Tensor, ...]:

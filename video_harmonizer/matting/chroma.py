@@ -27,7 +27,7 @@ class ChromaKey(Matting):
 
     Args:
         key: the screen's colour, 8-bit RGB; None to take the green or the blue that fills most of the first frame.
-            Such a key is given up for another only when it has gone from the picture.
+            Where that has gone from the picture another one is taken, until it is back.
 
     Raises:
         InputError: for a key of hardly any colour, here; for a first frame without a screen, in `matte`.
@@ -54,10 +54,12 @@ class ChromaKey(Matting):
     def reset(self) -> None:
         """Forget every frame seen so far."""
         self.name = "chroma"
+        self._first: np.ndarray | None = None
         self._key: np.ndarray | None = None
         self._warned = False
         if self._given is not None:
             self._take(self._given)
+            self._first = self._given
 
     def matte(self, frame: Frame, seen: Any = None) -> Matte:
         """Alpha (H, W) uint8; foreground (H, W, 3) of the frame's dtype, everywhere, without the screen's colour.
@@ -65,10 +67,12 @@ class ChromaKey(Matting):
         A pixel that is wholly the person, but lit by the screen, has alpha 254: at 255 the frame's colour is shown.
         """
         small = shrink(frame.rgb)
-        key = self._key if self._key is not None else self._first_key(small)
+        if self._first is None:
+            self._first = self._first_key(small)
+        key = self._first
         screen = screen_in(small, key)
         if screen.mean() < LOST_SHARE:
-            key = self._another_key(small, key, frame.seconds)
+            key = self._substitute(small, frame.seconds)
             screen = screen_in(small, key)
         self._take(key)
         return unmix(frame.rgb, small, screen, key)
@@ -82,14 +86,19 @@ class ChromaKey(Matting):
             )
         return key
 
-    def _another_key(self, small: np.ndarray, key: np.ndarray, seconds: float) -> np.ndarray:
+    def _substitute(self, small: np.ndarray, seconds: float) -> np.ndarray:
+        """The key for a frame that shows nothing of the first: the last frame's, or a new one if there is a screen."""
+        assert self._first is not None
+        last = self._first if self._key is None else self._key
+        if screen_in(small, last).mean() >= LOST_SHARE:
+            return last
         found, share = find_screen(small)
-        if self._given is None and share >= MIN_SHARE:
-            return found
+        new = self._given is None and share >= MIN_SHARE
         if not self._warned:
-            log.warning("%s: none of that colour at %.2f s; all is taken for the person; said once", self.name, seconds)
+            remedy = "another screen is taken" if new else "all is taken for the person"
+            log.warning("%s: none of that colour at %.2f s; %s; said once", self.name, seconds, remedy)
             self._warned = True
-        return key
+        return found if new else self._first
 
     def _take(self, key: np.ndarray) -> None:
         self._key = key

@@ -116,7 +116,7 @@ class RVMMatting(Matting):
         self._network = network.to(engine.device).eval()
         self._downsample_ratio = downsample_ratio
         self._engine = engine
-        self._scale = 1.0
+        self._scale = self._wanted = 1.0
         self._steps: dict[tuple[Size, Size], tuple[Prepared, Prepared]] = {}  # encode, decode; by a frame's sizes
         self._buffers: list[tuple[np.ndarray, np.ndarray]] = []
         self._lines: np.ndarray | None = None  # (2, 4, h, w), used again
@@ -194,8 +194,10 @@ class RVMMatting(Matting):
 
         def change(size: tuple[int, int]) -> None:
             self._steps_for(size, scale)
-            self._scale = scale
+            if scale == self._wanted:  # nothing else was asked for meanwhile
+                self._scale = scale
 
+        self._wanted = scale
         if self._last_frame is None:
             self._scale = scale
         else:

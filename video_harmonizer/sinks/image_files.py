@@ -13,7 +13,7 @@ from video_harmonizer.sinks.staging import StagedFile, cannot_write, check_folde
 
 DEEP_SUFFIXES = {".png", ".tif", ".tiff"}  # that hold 16 bits a channel
 IMAGE_SUFFIXES = DEEP_SUFFIXES | {".jpg", ".jpeg", ".webp"}
-PRINTF_NUMBER = re.compile(r"%0?\d*d")
+PRINTF_NUMBER = re.compile(r"%(?:0\d+)?d")
 
 
 class ImageFileSink:
@@ -22,7 +22,7 @@ class ImageFileSink:
     Raises InputError for a place that can't be written, an unknown suffix, or a source of several frames.
     """
 
-    kept: Path | None = None  # a picture is whole or not there: an abort leaves nothing
+    kept: Path | None = None  # the whole picture, where it could not get its name; an abort leaves nothing
 
     def __init__(self, path: Path, info: SourceInfo, inputs: Iterable[Path] = ()) -> None:
         _check_suffix(path)
@@ -46,7 +46,11 @@ class ImageFileSink:
             self.abort()
             raise nothing_came(self._file.final)
         self._ended = True
-        self._file.publish()
+        try:
+            self._file.publish()
+        except OSError as error:
+            self.kept = self._file.path
+            raise cannot_write(self._file.final, error) from None
 
     def abort(self) -> None:
         if not self._ended:
@@ -98,10 +102,14 @@ class ImageSequenceSink:
         if not self._count:
             self.abort()
             raise nothing_came(self._folder)
-        for picture in sorted(self._staging.iterdir()):
-            picture.replace(self._folder / picture.name)
-        self._staging.rmdir()
         self._ended = True
+        try:
+            for picture in sorted(self._staging.iterdir()):
+                picture.replace(self._folder / picture.name)
+            self._staging.rmdir()
+        except OSError as error:
+            self.kept = self._staging
+            raise cannot_write(self._folder, error) from None
 
     def abort(self) -> None:
         if self._ended:
@@ -116,7 +124,9 @@ class ImageSequenceSink:
 
     def _refuse_pictures_already_there(self, path: Path) -> None:
         before, after = PRINTF_NUMBER.split(self._name, maxsplit=1)
-        numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after))
+        numbered = re.compile(
+            re.escape(before) + r"\d+" + re.escape(after), re.IGNORECASE
+        )  # on many disks those names are the same
         taken = sorted(entry.name for entry in self._folder.iterdir() if numbered.fullmatch(entry.name))
         if taken:
             raise InputError(f"{path}: {taken[0]} is there already; give an empty or a new folder")
@@ -133,7 +143,13 @@ def _write(image: np.ndarray, path: Path) -> None:
     if image.dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
         image = cv2.convertScaleAbs(image, alpha=255 / 65535)  # rounds
     # Encoded here and written by Python: cv2.imwrite can't write every name, and hides why it failed.
-    encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    try:
+        done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        done = False
+    if not done:
+        height, width = image.shape[:2]
+        raise InputError(f"{path}: a {suffix} file can't hold {width}x{height}; give the output as .png")
     try:
         path.write_bytes(encoded.tobytes())
     except OSError as error:

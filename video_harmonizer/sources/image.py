@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from video_harmonizer.errors import InputError
+from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.frame import Frame, SourceInfo
 
 log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
-PRINTF_NUMBER = re.compile(r"%0?\d*d")
+PRINTF_NUMBER = re.compile(r"%(?:0\d+)?d")  # not %20d, a blank in an address
 
 
 def is_sequence(path: Path) -> bool:
@@ -68,7 +68,8 @@ def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
         if profile.profile.xcolor_space.strip() != "RGB" or "sRGB" in name:
             return rgb
         if rgb.dtype != np.uint8:
-            log.warning("%s: colours of profile %s are taken for sRGB; convert it first, or give 8 bits", path, name)
+            what = f"{path}: colours of profile {name} are taken for sRGB; convert it first, or give 8 bits"
+            warn_once(log, f"profile {path.parent}", what)  # of a sequence's pictures one is enough
             return rgb
         converted = ImageCms.profileToProfile(Image.fromarray(rgb), profile, ImageCms.createProfile("sRGB"))
         return rgb if converted is None else np.array(converted)

@@ -12,7 +12,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from video_harmonizer.errors import InputError
+from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.frame import Frame, SourceInfo
 from video_harmonizer.sources.clock import FrameClock
 from video_harmonizer.sources.picture import PictureReader
@@ -38,7 +38,6 @@ class VideoFileSource:
         self._path = path
         self._lock = threading.Lock()  # FFmpeg's structures may not be freed while they decode
         self._closed = False
-        self._warned = False
         self._last_end = Fraction(0)  # of the packets read so far, in the file's seconds
         self._container = _open(path)
         try:
@@ -63,7 +62,7 @@ class VideoFileSource:
             self._reader = PictureReader(first, stream.sample_aspect_ratio)
             if name := HDR.get(self._reader.color.transfer):
                 remedy = "convert both to SDR first if brightness and colours don't fit together"
-                log.warning("%s: HDR video (%s), which is not converted; %s", path, name, remedy)
+                warn_once(log, f"HDR {path}", f"{path}: HDR video ({name}), which is not converted; {remedy}")
         except BaseException:
             self._container.close()
             raise
@@ -131,9 +130,8 @@ class VideoFileSource:
                 return frames
 
     def _warn(self, error: FFmpegError) -> None:
-        if not self._warned:
-            log.warning("%s: damaged: what can't be decoded is left out (%s)", self._path, error.strerror)
-        self._warned = True
+        what = f"{self._path}: damaged: what can't be decoded is left out ({error.strerror})"
+        warn_once(log, f"damaged {self._path}", what)
 
     def _check_that_all_came(self, frames: int) -> None:
         promised = self._announced_end
