@@ -124,9 +124,8 @@ class ImageSequenceSink:
 
     def _refuse_pictures_already_there(self, path: Path) -> None:
         before, after = PRINTF_NUMBER.split(self._name, maxsplit=1)
-        numbered = re.compile(
-            re.escape(before) + r"\d+" + re.escape(after), re.IGNORECASE
-        )  # on many disks those names are the same
+        # names that differ in case alone are the same on many disks
+        numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after), re.IGNORECASE)
         taken = sorted(entry.name for entry in self._folder.iterdir() if numbered.fullmatch(entry.name))
         if taken:
             raise InputError(f"{path}: {taken[0]} is there already; give an empty or a new folder")
