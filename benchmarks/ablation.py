@@ -154,7 +154,11 @@ def score(network: CurveNet, data: Path) -> dict[str, float]:
 
 
 def main(
-    data: Positional[Path], weights: Path | None = None, steps: int = 500, out: Path = Path("runs/ablation")
+    data: Positional[Path],
+    weights: Path | None = None,
+    steps: int = 500,
+    out: Path = Path("runs/ablation"),
+    workers: int = 1,
 ) -> None:
     """Train and score each variant; prints a Markdown table."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -175,6 +179,7 @@ def main(
                 learning_rate=4e-4,
                 warmup=50,
                 ema=0.99,  # few steps: the mean of the last ones
+                workers=workers,
                 validation=1,
                 validate_every=steps,
                 device="cpu",

@@ -61,7 +61,7 @@ def test_trains_and_scores_variants(
     chosen = ("CurveNet", "a matrix of colours before the curves")
     monkeypatch.setattr(ablation, "VARIANTS", {name: ablation.VARIANTS[name] for name in chosen})
     monkeypatch.setattr(ablation, "SCORED", 4)
-    ablation.main(make_data(tmp_path / "data"), steps=1, out=tmp_path / "runs")
+    ablation.main(make_data(tmp_path / "data"), steps=1, out=tmp_path / "runs", workers=0)
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[-4:]]
     assert [row[0] for row in rows] == ["| variant", "|---|---|---|---|---|", *(f"| {name}" for name in chosen)]
     assert all(float(row[1]) > 5 for row in rows[2:])
