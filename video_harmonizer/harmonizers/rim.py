@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SIDE = 128  # pixels of the crop at half size
-PROFILES = (384, 192)  # taken from the crop at full and at half size
+PROFILES = (1024, 256)  # taken from the crop at full and at half size: with fewer, curves flicker
 RUN = 6  # pixels of a profile: three inside, three outside
 BINS = 16
 PAIRS = ((1, 4), (2, 3))  # which pixels of a profile are compared
