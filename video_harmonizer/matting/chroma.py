@@ -89,8 +89,8 @@ class ChromaKey(Matting):
     def _substitute(self, small: np.ndarray, seconds: float) -> np.ndarray:
         """The key for a frame that shows nothing of the first: the last frame's, or a new one if there is a screen."""
         assert self._first is not None
-        last = self._first if self._key is None else self._key
-        if screen_in(small, last).mean() >= LOST_SHARE:
+        last = self._key
+        if last is not None and last is not self._first and screen_in(small, last).mean() >= LOST_SHARE:
             return last
         found, share = find_screen(small)
         new = self._given is None and share >= MIN_SHARE
