@@ -2,8 +2,8 @@
 
 python -m benchmarks.synthetic_iharmony4 DATA OUT --count 300
 
-``--kind`` gives one kind of them alone: pasted with imperfect masks, cut out cleanly, moved to another light, or
-retouched.
+``--kind`` gives one kind of them alone: pasted with imperfect masks, cut out cleanly, with a matting
+network's edges, moved to another light, or retouched.
 They are the composites that `train.py` validates with: photographs and colour tables that training never saw. All
 are 256x256 PNGs under HCOCO, on the test list. Masks are those with which the composites were pasted, most of them as
 if drawn by hand; none is made imperfect afterwards.
@@ -29,11 +29,12 @@ from video_harmonizer.training.photographs import Photographs, read_luts
 KINDS = {
     "all": Mixture(untouched=0),
     "pasted": Mixture(moved=0, untouched=0, clean_cut=0, retouched=0, natural=1),
-    "clean": Mixture(moved=0, untouched=0, clean_cut=1, retouched=0, natural=1),
+    "clean": Mixture(moved=0, untouched=0, clean_cut=1, matted=0, retouched=0, natural=1),
+    "matted": Mixture(moved=0, untouched=0, clean_cut=1, matted=1, retouched=0, natural=1),
     "moved": Mixture(moved=1),
     "retouched": Mixture(moved=0, untouched=0, clean_cut=0, retouched=1),
 }
-Kind = Literal["all", "pasted", "clean", "moved", "retouched"]
+Kind = Literal["all", "pasted", "clean", "matted", "moved", "retouched"]
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # composite (H, W, 3) uint8 RGB, mask (H, W), real like composite
 
 

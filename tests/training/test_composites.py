@@ -98,16 +98,39 @@ def test_some_people_are_dyed_before_anything_else(data: Path, monkeypatch: pyte
     assert black[False] == 0
 
 
-def test_a_clean_cut_paints_both_sides_of_the_rim_with_what_lies_farther_off_on_its_own_side():
+def test_a_clean_cut_shows_each_side_without_the_other_and_goes_on_beyond_the_rim():
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[16:48, 16:48] = 255
     scene = np.full((SIDE, SIDE, 3), 0.2, np.float32)
     scene[mask > 0] = 0.8
     scene[14:50, 14:50][mask[14:50, 14:50] == 0] = 0.8  # the mask is too narrow: a strip of the person is outside
     scene[16:18, 16:48] = 0.2  # and too wide: a strip of the wall is inside
-    painted = composites._cut_out_cleanly(scene, mask)
-    np.testing.assert_allclose(painted[mask > 0], 0.8, atol=1e-5)
-    np.testing.assert_allclose(painted[mask == 0], 0.2, atol=1e-5)
+    foreground, behind = composites._cut_out_cleanly(scene, mask)
+    near = cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0
+    deep = cv2.erode(mask, np.ones((15, 15), np.uint8)) > 0
+    np.testing.assert_allclose(foreground[near], 0.8, atol=0.05)
+    np.testing.assert_allclose(behind[~deep], 0.2, atol=0.05)
+
+
+def test_what_goes_on_beyond_the_rim_is_its_mirror_image():
+    stripes = np.zeros((SIDE, SIDE, 3), np.float32)
+    stripes[:, ::2] = 1
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, : SIDE // 2] = 255
+    foreground, behind = composites._cut_out_cleanly(stripes, mask)
+    across = foreground[SIDE // 2, SIDE // 2 - 8 : SIDE // 2 + 8, 0]
+    assert across.std() > 0.3  # a mean would be flat
+    assert behind[SIDE // 2, SIDE // 2 - 8 : SIDE // 2 + 8, 0].std() > 0.3
+
+
+def test_matted_cuts_have_soft_edges(data: Path):
+    def softness(matted: float) -> float:
+        mixture = Mixture(moved=0, clean_cut=1, matted=matted)
+        supply = CompositeDataset(Photographs(data, "train"), read_luts(data)[0], SIDE, seed=0, mixture=mixture)
+        masks = [supply[index]["target_mask"] for index in range(20)]
+        return float(np.mean([((mask > 25) & (mask < 230)).float().mean() for mask in masks]))
+
+    assert softness(1) > 1.5 * softness(0)
 
 
 def test_thumbnails_mask_is_mostly_that_of_the_target(data: Path):

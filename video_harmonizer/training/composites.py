@@ -20,6 +20,7 @@ WORK = (0.8, 1.4)  # sides of thumbnails: how large the pictures are that are co
 DYED = 0.5  # of the people may get some of their clothes in another colour, if a place that is not skin is hit
 TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
+BEYOND = 12  # pixels by which what is cut out goes on beyond its rim, at least
 MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
 MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
 
@@ -30,7 +31,8 @@ class Mixture:
 
     moved: float = 0.2  # foregrounds cut out cleanly that kept their light where the scene has another, often night
     untouched: float = 0.3  # of the others are harmonious already: there is nothing to do
-    clean_cut: float = 0.15  # of them have a rim that tells nothing, as a matting network's have
+    clean_cut: float = 0.2  # of them have a rim that tells nothing, as before another scene
+    matted: float = 0.7  # of all cut out cleanly have a matting network's soft edges, at times with what lay behind
     retouched: float = 0.2  # of them were retouched, the scene is as the camera gave it, as in iHarmony4's HAdobe5k
     natural: float = 0.55  # of what is left has a scene as photographed, as in iHarmony4; others are developed anew
 
@@ -65,10 +67,10 @@ class CompositeDataset(Dataset):
         image, mask, group, person = self._cut_out(random)
         if not MIN_REGION < (mask > 127).mean() < 0.9:
             return None
-        pair = self._perturb(image, mask, group, random)
-        if pair is None:
+        triple = self._perturb(image, mask, group, random)
+        if triple is None:
             return None
-        composite, target = pair
+        composite, mask, target = triple
         given = mask if random.random() < 0.8 else _imperfect(mask, random)
         thumbnails = make_thumbnails(composite, Matte(given), composite, self.size)
         if thumbnails is None:
@@ -116,19 +118,28 @@ class CompositeDataset(Dataset):
 
     def _perturb(
         self, image: np.ndarray, mask: np.ndarray, group: list[Row], random: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """(composite, target), both (S, S, 3) uint8; None where the change can't be undone."""
-        original, shares = image.astype(np.float32) / 255, self.mixture
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """(composite, its alpha, target), (S, S, 3) uint8 and (S, S); None where the change can't be undone."""
+        shares = self.mixture
+        layers = (image.astype(np.float32) / 255)[None]  # foreground and scene, or one picture that is both
         moved = random.random() < shares.moved
         if moved or random.random() < shares.clean_cut:
-            original = _cut_out_cleanly(original, mask)
-        flat = np.ascontiguousarray(original.reshape(-1, 3))
+            layers = _cut_out_cleanly(layers[0], mask)
+            if random.random() < shares.matted:
+                if random.random() < 0.5:
+                    layers[0] = _over(self._another(mask.shape, random), layers[0], mask)
+                mask = cv2.GaussianBlur(_wider(mask, int(random.integers(-2, 3))), (0, 0), random.uniform(0.5, 2.5))
         retouched = not moved and random.random() < shares.retouched
         natural = not moved and not retouched and random.random() < shares.natural
+        original, covered = layers[0], mask > 0
+        if not covered.any():
+            return None
         # Scenes developed anew keep a network from knowing photographs by heart: it has to look at the background.
-        scene = original if natural else self._relit(flat, moved, retouched, random).reshape(original.shape)
-        covered = mask > 0
-        colors = scene[covered]
+        if not natural:
+            flat = np.ascontiguousarray(layers.reshape(-1, 3))
+            layers = self._relit(flat, moved, retouched, random).reshape(layers.shape)
+        foreground, scene = layers[0], layers[-1]
+        own = colors = foreground[covered]
         if moved or random.random() >= shares.untouched:
             if moved or retouched:
                 colors = perturb.develop(original[covered], random, 0.3).clip(0, 1)
@@ -136,20 +147,20 @@ class CompositeDataset(Dataset):
                 colors = perturb.transfer(colors, self._reference(group, random), random)
             else:
                 colors = perturb.grade(colors if natural else original[covered], random, self.luts)
-        own = scene[covered]
         if not _alike(colors[::7], own[::7]):
             return None
         if random.random() < 0.12:
             colors = colors * _falloff(mask.shape, random)[covered][:, None]
-        composite = scene.copy()
-        composite[covered] = own + (mask[covered] / np.float32(255))[:, None] * (colors - own)
+        foreign = foreground.copy()
+        foreign[covered] = colors
+        composite = _over(scene, foreign, mask)
         if random.random() < 0.25:
             composite += np.float32(random.uniform(0.005, 0.03)) * random.standard_normal(composite.shape, np.float32)
         # dithered: gaps between levels would betray what was changed, and thumbnails of real composites have none
         levels = (composite.clip(0, 1) * 255 + random.random(composite.shape, np.float32)).astype(np.uint8)
         if random.random() < 0.25:
             levels = _compressed(levels, quality=int(random.integers(40, 96)))
-        return levels, np.rint(scene * 255).astype(np.uint8)
+        return levels, mask, np.rint(_over(scene, foreground, mask) * 255).astype(np.uint8)
 
     def _relit(self, colors: np.ndarray, moved: bool, retouched: bool, random: np.random.Generator) -> np.ndarray:
         """A scene (N, 3) in another light than it was photographed in, or before it was retouched."""
@@ -163,6 +174,11 @@ class CompositeDataset(Dataset):
         else:
             new = perturb.develop(colors, random, 0.3)
         return new.clip(0, 1)
+
+    def _another(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+        """(H, W, 3) float32 of some other photograph."""
+        row = self.photographs.rows[random.integers(len(self.photographs.rows))]
+        return cv2.resize(self.photographs.images[row.image], shape[::-1]).astype(np.float32) / 255
 
     def _reference(self, group: list[Row], random: np.random.Generator) -> np.ndarray:
         """(N, 3) colours of another foreground, mostly of the same kind; sometimes of anything."""
@@ -185,17 +201,32 @@ def _alike(colors: np.ndarray, others: np.ndarray) -> bool:
     return bool(correlation.min() > LIKENESS)
 
 
-def _cut_out_cleanly(scene: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The scene with both sides of the mask's rim painted over by what lies farther off, each from its own side."""
-    side, painted = np.where(mask > 127, np.float32(1), np.float32(0)), scene.copy()
-    for reach, region in ((5, 1 - side), (2, side)):
-        sound = cv2.erode(region, np.ones((2 * reach + 1,) * 2, np.uint8))
-        area = (4 * reach + 1,) * 2
-        weight = cv2.boxFilter(sound, -1, area, normalize=False)
-        spread = cv2.boxFilter(scene * sound[..., None], -1, area, normalize=False) / np.maximum(weight, 1)[..., None]
-        hidden = (region > 0) & (sound == 0) & (weight > 0)
-        painted[hidden] = spread[hidden]
-    return painted
+def _over(scene: np.ndarray, foreground: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32 in front of (H, W, 3), alpha (H, W) uint8."""
+    return scene + (alpha / np.float32(255))[..., None] * (foreground - scene)
+
+
+def _cut_out_cleanly(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(2, H, W, 3): the foreground without what lies behind and the scene without it, each a bit beyond the rim."""
+    inside = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
+    outside = cv2.distanceTransform((mask <= 127).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.stack([_continued(picture, inside - outside, 2), _continued(picture, outside - inside, 5)])
+
+
+def _continued(picture: np.ndarray, depth: np.ndarray, margin: int) -> np.ndarray:
+    """The picture where `depth` is over `margin`; elsewhere its mirror image, or a mean where that is not to be had."""
+    sound = (depth > margin).astype(np.float32)
+    area = (2 * (margin + BEYOND) + 1,) * 2
+    weight = cv2.boxFilter(sound, -1, area, normalize=False)
+    mean = cv2.boxFilter(picture * sound[..., None], -1, area, normalize=False) / np.maximum(weight, 1)[..., None]
+    smooth = cv2.GaussianBlur(depth, (0, 0), 2)
+    right, down = cv2.Sobel(smooth, -1, 1, 0), cv2.Sobel(smooth, -1, 0, 1)
+    way = 2 * np.maximum(margin - depth, 0) / (np.hypot(right, down) + np.float32(1e-3))
+    y, x = np.indices(depth.shape, np.float32)
+    x, y = x + way * right, y + way * down
+    mirrored, mirrors_sound = (cv2.remap(plate, x, y, cv2.INTER_LINEAR) for plate in (picture, sound))
+    beyond = np.where(mirrors_sound[..., None] > 0.9, mirrored, np.where(weight[..., None] > 0, mean, picture))
+    return np.where(sound[..., None] > 0, picture, beyond)
 
 
 def _drawn_by_hand(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -223,15 +254,20 @@ def _drawn_by_hand(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def _imperfect(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """The mask as a matting network might give it: too wide or too narrow, soft, wobbly, with a hole."""
-    size = int(random.integers(1, max(2, len(mask) // 40)))
-    kernel = np.ones((2 * size + 1, 2 * size + 1), np.uint8)
-    mask = cv2.dilate(mask, kernel) if random.random() < 0.5 else cv2.erode(mask, kernel)
+    pixels = int(random.integers(1, max(2, len(mask) // 40)))
+    mask = _wider(mask, pixels if random.random() < 0.5 else -pixels)
     if random.random() < 0.7:
-        mask = cv2.GaussianBlur(mask, (0, 0), float(random.uniform(0.5, len(mask) / 60)))
+        mask = cv2.GaussianBlur(mask, (0, 0), random.uniform(0.5, max(1, len(mask) / 60)))
     if random.random() < 0.2:
         center = tuple(int(x) for x in random.integers(0, len(mask), 2))
         cv2.circle(mask, center, int(random.integers(2, max(3, len(mask) // 10))), 0, -1)
     return mask
+
+
+def _wider(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """Grown on all sides; shrunken by a negative number of pixels."""
+    kernel = np.ones((2 * abs(pixels) + 1,) * 2, np.uint8)
+    return cv2.dilate(mask, kernel) if pixels > 0 else cv2.erode(mask, kernel)
 
 
 def _compressed(picture: np.ndarray, quality: int) -> np.ndarray:
