@@ -14,9 +14,9 @@ from video_harmonizer import weights
 from video_harmonizer.assemble import choose_device
 from video_harmonizer.engine import make_engine
 from video_harmonizer.frame import Matte
-from video_harmonizer.harmonizers.curves import quantize
 from video_harmonizer.harmonizers.estimator import load_estimator
 from video_harmonizer.thumbnails import make_thumbnails
+from video_harmonizer.tone import quantize
 from video_harmonizer.training.photographs import Photographs
 
 

@@ -9,15 +9,14 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 import tyro
 from tyro.conf import Positional
 
 from video_harmonizer import weights as registry
-from video_harmonizer.engine import TorchEngine, make_engine
-from video_harmonizer.matting.rvm import RVMMatting, load_network
+from video_harmonizer.engine import make_engine
+from video_harmonizer.engine.eager import TorchEngine
+from video_harmonizer.matting.rvm import RVMMatting, load_rvm
 from video_harmonizer.sources import open_source
-from video_harmonizer.weights.load import read_state
 
 
 def main(
@@ -34,10 +33,8 @@ def main(
         downsample_ratio: as it suits the network if none is given.
     """
     path = weights or registry.path("bundled")
-    engine, reference = make_engine("auto", torch.device("cpu")), TorchEngine(torch.device("cpu"))
-    mattings = [
-        RVMMatting(load_network(read_state(path), str(path)), downsample_ratio, each) for each in (engine, reference)
-    ]
+    engine, reference = make_engine("auto", "cpu"), TorchEngine("cpu")
+    mattings = [RVMMatting(load_rvm(path, str(path)), downsample_ratio, each) for each in (engine, reference)]
     source = open_source(str(clip))
     print(f"{path.name} in {engine.name}, {clip.name}\n")
     print("| frames | mean | 99.9th percentile |\n|---|---|---|")

@@ -21,7 +21,8 @@ from rvm import MattingNetwork
 from video_harmonizer import weights
 from video_harmonizer.engine import Engine, make_engine
 from video_harmonizer.frame import Frame, Matte
-from video_harmonizer.matting.rvm import RVMMatting, load_network
+from video_harmonizer.matting.network import load_network
+from video_harmonizer.matting.rvm import RVMMatting, load_rvm
 from video_harmonizer.sources import open_source
 from video_harmonizer.training.matting import UNSETTLED, agreement, flicker, watch
 from video_harmonizer.training.people import People
@@ -52,7 +53,7 @@ def main(
         mattes: where training keeps the teacher's mattes of photographs.
         frames: of each clip that are watched.
     """
-    engine = make_engine("auto", torch.device("cpu"))
+    engine = make_engine("auto", "cpu")
     ours = student or weights.path("bundled")
     settings = read_settings([str(config)])
     unseen = People(data, None, (), Teacher(teacher, mattes), "val")
@@ -65,7 +66,7 @@ def main(
 
 
 def _matting(path: Path, engine: Engine, ratio: float | None = None) -> RVMMatting:
-    return RVMMatting(load_network(read_state(path), str(path)), ratio, engine)
+    return RVMMatting(load_rvm(path, str(path)), ratio, engine)
 
 
 def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Path | None) -> str:

@@ -130,8 +130,8 @@ def made(chosen: Options, size: int, full: bool) -> tuple[Estimator, Harmonize]:
 class Memory:
     """What is held more than when this was made, at most since `start`: the harmonizer with all that it works on."""
 
-    def __init__(self, device: torch.device) -> None:
-        self._cuda = device if device.type == "cuda" else None
+    def __init__(self, device: str) -> None:
+        self._cuda = device if device.startswith("cuda") else None
         self._meter = PeakMemory()
         self._meter.start()
         self._before = self._peak()

@@ -1,10 +1,13 @@
 """Imports point one way, as docs/architecture.md says; heavy packages are loaded by those who need them only."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +21,7 @@ LAYERS = {
     "video_harmonizer.frame": NOUNS,
     "video_harmonizer.config": NOUNS,
     "video_harmonizer.ahead": NOUNS,
+    "video_harmonizer.tone": NOUNS,
     "video_harmonizer.yuv": NOUNS,
     "video_harmonizer.iharmony4": NOUNS,
     "video_harmonizer.harmonizers.curves": NOUNS,
@@ -121,3 +125,26 @@ print("av" in sys.modules)  # an OpenCV window that opens after PyAV was loaded 
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines() == ["[]", "False"], done.stderr
+
+
+def test_a_second_start_needs_no_torch(tmp_path: Path):
+    """It takes longer to import than all else that a start does."""
+    pytest.importorskip("openvino")
+    program = """
+import sys
+from video_harmonizer.__main__ import main
+code = main()
+print("torch" in sys.modules)
+sys.exit(code)
+"""
+    picture, composite = tmp_path / "person.png", tmp_path / "out.png"
+    cv2.imwrite(str(picture), np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8))
+    command = [sys.executable, "-c", program, "image", str(picture), "--background", "#204060", "--device", "cpu"]
+    environment = os.environ | {"HARMONIZER_CACHE": str(tmp_path / "cache")}
+    told = []
+    for _ in range(2):
+        run = [*command, "--output", str(composite)]
+        done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout.splitlines()[-1])
+    assert told == ["True", "False"]

@@ -11,7 +11,7 @@ from red_person import make_person_clip, picture, read_picture, run_command, sav
 from safetensors.torch import save_file
 
 from video_harmonizer import assemble, weights
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.frame import Frame, Matte, ToneCurves
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.duconet import DucoNet
@@ -20,7 +20,7 @@ from video_harmonizer.temporal.steady import SteadyEstimator
 from video_harmonizer.thumbnails import Thumbnails
 
 SIDE = 64  # of pictures that a random DucoNet looks at: quick
-CPU = TorchEngine(torch.device("cpu"), "fp32")
+CPU = TorchEngine("cpu", "fp32")
 
 
 def save_duconet(path: Path, **about: str) -> Path:

@@ -204,7 +204,7 @@ def test_device_that_is_not_there_is_refused(name: str):
 
 
 def test_device_is_chosen_where_none_is_named():
-    assert assemble.choose_device("auto").type in ("cpu", "cuda", "mps")
+    assert assemble.choose_device("auto") in ("cpu", "cuda", "mps")
 
 
 # --- settings files -------------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from video_harmonizer.background import SolidColor
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte, SourceInfo, ToneCurves
+from video_harmonizer.harmonizers.estimate_step import as_checkpoint
 from video_harmonizer.harmonizers.estimator import CurveEstimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.matting import Matting
@@ -163,7 +164,7 @@ def test_curves_hold_while_nobody_is_in_view():
 class FailingNetwork(torch.nn.Module):
     """Curves that double the light, but NaN in the calls that are named."""
 
-    draw = staticmethod(S2CRNet.draw)
+    knots = staticmethod(S2CRNet.knots)
 
     def __init__(self, failures: tuple[int, ...]) -> None:
         super().__init__()
@@ -179,7 +180,7 @@ class FailingNetwork(torch.nn.Module):
 
 def test_frame_without_a_finite_answer_keeps_the_last_good_curves(caplog: pytest.LogCaptureFixture):
     network = FailingNetwork(failures=(0, 2, 3))
-    estimator = CurveEstimator(network, TorchEngine(torch.device("cpu")), "fake")  # type: ignore[arg-type]
+    estimator = CurveEstimator(as_checkpoint(network, "fake"), TorchEngine("cpu"))  # type: ignore[arg-type]
     subject = pipeline(estimator)
     levels = [int(subject.process(frame).images["harmonized"][0, 0, 0]) for frame in FakeSource([100] * 5)]
     assert levels == [100, 200, 200, 200, 200]

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.pipeline import Run, StageTimer
 from video_harmonizer.report import Report, WarningList
@@ -24,7 +23,7 @@ def pipeline(**seconds: float) -> Any:
 
 
 def written(folder: Path, run: Run, pipe: Any, warnings: list[str]) -> dict[str, Any]:
-    Report.of(run, pipe, TorchEngine(torch.device("cpu")), warnings, ["0.5 s: slow"]).write(folder / "report.json")
+    Report.of(run, pipe, TorchEngine("cpu"), warnings, ["0.5 s: slow"]).write(folder / "report.json")
     return json.loads((folder / "report.json").read_text())
 
 
@@ -58,7 +57,7 @@ def test_run_without_a_frame_has_a_report_too(tmp_path: Path):
 def test_place_that_cant_be_written_is_named(tmp_path: Path):
     path = tmp_path / "nowhere" / "report.json"
     with pytest.raises(InputError) as error:
-        Report.of(Run(), pipeline(), TorchEngine(torch.device("cpu")), [], []).write(path)
+        Report.of(Run(), pipeline(), TorchEngine("cpu"), [], []).write(path)
     assert str(error.value) == f"{path}: the report can't be written: No such file or directory; give another place"
 
 

@@ -2,10 +2,10 @@
 
 import logging
 import math
+import platform
 from contextlib import ExitStack
+from ctypes.util import find_library
 from pathlib import Path
-
-import torch
 
 from video_harmonizer import weights
 from video_harmonizer.background import Background
@@ -27,7 +27,6 @@ from video_harmonizer.sources import open_source
 from video_harmonizer.sources.image import is_sequence
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import INTERVAL, Estimator, SteadyEstimator
-from video_harmonizer.weights.load import read_state
 from video_harmonizer.weights.registry import REGISTRY
 
 log = logging.getLogger(__name__)
@@ -71,18 +70,30 @@ def check_matting(options: Options) -> None:
             raise InputError(f"{option} {value}: for networks, and --matting {name} is none; leave one of them out")
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str) -> str:
     """``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; raises InputError for what is not there."""
+    if name == "cpu" or (name == "auto" and not _may_have_accelerator()):
+        return "cpu"
+    import torch
+
     if name == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device(kind)
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        device = str(torch.device(name))
         torch.empty(0, device=device).cpu()  # back, too: torch knows devices that hold no data
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"--device {name}: not usable here ({reason}); give auto, cpu, cuda or mps") from error
     return device
+
+
+def _may_have_accelerator() -> bool:
+    """False where torch would find none for certain: to ask it costs more than all else that a start does."""
+    if platform.system() == "Linux":  # drivers' devices of Nvidia, of Nvidia in Windows' Linux, and of AMD
+        return any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd"))
+    if platform.system() == "Windows":
+        return find_library("nvcuda") is not None
+    return True
 
 
 def choose_engine(name: str, device: str, precision: str = "auto") -> Engine:
@@ -110,13 +121,13 @@ def make_matting(options: Options, engine: Engine, source: SourceInfo, cleanup: 
         return ChromaKey.parse(options.matting)
     if options.matting not in NETWORKS:
         return _open_matte_clip(options.matting, source, cleanup)
-    from video_harmonizer.matting.rvm import RVMMatting, load_network
+    from video_harmonizer.matting.rvm import RVMMatting, load_rvm
     from video_harmonizer.weights.command import download_weights
 
     name = options.matting
     if options.matting_weights is not None:
         path = options.matting_weights
-        return RVMMatting(load_network(read_state(path), str(path)), options.downsample_ratio, engine)
+        return RVMMatting(load_rvm(path, str(path)), options.downsample_ratio, engine)
     if name == "auto":
         name = choose_network(name)
         if name == "bundled":
@@ -128,7 +139,7 @@ def make_matting(options: Options, engine: Engine, source: SourceInfo, cleanup: 
         log.info("%s: not downloaded yet", name)
         download_weights(name)
     path = weights.path(name)
-    return RVMMatting(load_network(read_state(path), name), options.downsample_ratio, engine, name)
+    return RVMMatting(load_rvm(path, name), options.downsample_ratio, engine, name)
 
 
 def _names_file(text: str) -> bool:

@@ -13,13 +13,13 @@ from typing import Any, ParamSpec, TypeVar
 from video_harmonizer.ahead import Ahead
 from video_harmonizer.background import Background
 from video_harmonizer.frame import Frame, Matte, Views
-from video_harmonizer.harmonizers.curves import toward_identity
 from video_harmonizer.matting import Matting
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sources import Source
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import SteadyEstimator
+from video_harmonizer.tone import toward_identity
 
 AHEAD = 2  # frames that wait between two threads; of live video one, as who waits grows old
 TOGETHER = (("look",), ("matting",), ("background", "estimate", "smooth", "render", "write"))  # in one thread each

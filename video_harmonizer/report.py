@@ -57,7 +57,7 @@ class Report:
             estimates=pipeline.estimator.asked,
             matting=pipeline.matting.name,
             harmonizer=pipeline.estimator.name,
-            device=str(engine.device),
+            device=engine.device,
             engine=engine.name,
             precision=engine.precision,
             kept_up_by=kept_up_by,

@@ -13,11 +13,12 @@ from video_harmonizer import weights
 from video_harmonizer.background import Picture
 from video_harmonizer.benchmark.meters import Stopwatch
 from video_harmonizer.benchmark.textbook import AnyMatting, Textbook, WholeNetwork, load_s2crnet, sum_of_clamps
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.frame import Frame
 from video_harmonizer.harmonizers.curves import render
 from video_harmonizer.harmonizers.estimator import load_estimator
-from video_harmonizer.matting.rvm import RVMMatting, load_network
+from video_harmonizer.matting.network import as_checkpoint, load_network
+from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.temporal.smoother import CurveSmoother
@@ -41,7 +42,7 @@ def textbook(checkpoint: Path) -> Textbook:
 
 
 def our_matting(checkpoint: Path) -> RVMMatting:
-    return RVMMatting(load_network(read_state(checkpoint), "red"), RATIO, TorchEngine(CPU), settling=0)
+    return RVMMatting(as_checkpoint(load_network(read_state(checkpoint), "red")), RATIO, TorchEngine("cpu"), settling=0)
 
 
 def frames() -> list[Frame]:
@@ -67,7 +68,7 @@ def test_picture_is_that_of_the_pipeline_within_two_levels(checkpoint: Path, tex
     ours = Pipeline(
         matting=our_matting(checkpoint),
         background=Picture("scene", scene),
-        estimator=SteadyEstimator(load_estimator("s2crnet", weights.path("s2crnet"), TorchEngine(CPU)), interval=0),
+        estimator=SteadyEstimator(load_estimator("s2crnet", weights.path("s2crnet"), TorchEngine("cpu")), interval=0),
         smoother=CurveSmoother(0),
         renderer=CPURenderer(["harmonized"]),
     )

@@ -13,19 +13,22 @@ import torch
 from torch import nn
 
 from rvm import MattingNetwork
-from video_harmonizer.engine import TorchEngine, fingerprint, make_engine
+from video_harmonizer.engine import Program, make_engine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.harmonizers import estimate_step
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.estimator import CurveEstimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
-from video_harmonizer.matting.rvm import RVMMatting, load_network
+from video_harmonizer.matting.network import as_checkpoint, load_network
+from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.sources import open_source
 from video_harmonizer.thumbnails import make_thumbnails
-from video_harmonizer.weights.load import read_state
+from video_harmonizer.weights.load import fingerprint, read_state
 
 openvino = pytest.importorskip("video_harmonizer.engine.openvino")
-TORCH = TorchEngine(torch.device("cpu"))
+TORCH = TorchEngine("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +51,10 @@ def frames(count: int, height: int, width: int, dtype: type = np.uint8) -> list[
 def test_openvino_gives_the_mattes_of_torch_frame_after_frame(dtype: type, refiner: str):
     torch.manual_seed(0)
     network = MattingNetwork("mobilenetv3", refiner)
-    reference, subject = RVMMatting(network, 0.5, TORCH), RVMMatting(network, 0.5, openvino.OpenVINOEngine("fp32"))
+    reference, subject = (
+        RVMMatting(as_checkpoint(network), 0.5, TORCH),
+        RVMMatting(as_checkpoint(network), 0.5, openvino.OpenVINOEngine("fp32")),
+    )
     for frame in frames(4, 75, 98, dtype):  # odd sizes at every level
         wanted, got = reference.matte(frame), subject.matte(frame)
         assert got.alpha.dtype == np.uint8
@@ -69,8 +75,10 @@ def test_openvino_gives_the_curves_of_torch(network_type: type[S2CRNet] | type[C
     alpha = np.zeros((90, 120), np.uint8)
     alpha[20:70, 30:90] = 255
     thumbnails = make_thumbnails(rgb, Matte(alpha), rgb)
-    wanted = CurveEstimator(network, TORCH, "reference").estimate(thumbnails, 256)
-    got = CurveEstimator(network, openvino.OpenVINOEngine(), "subject").estimate(thumbnails, 256)
+    wanted = CurveEstimator(estimate_step.as_checkpoint(network, "reference"), TORCH).estimate(thumbnails, 256)
+    got = CurveEstimator(estimate_step.as_checkpoint(network, "subject"), openvino.OpenVINOEngine()).estimate(
+        thumbnails, 256
+    )
     assert got is not None
     assert wanted is not None
     assert np.abs(got.table - wanted.table).max() < 1e-3
@@ -85,37 +93,41 @@ class Scale(nn.Module):
         return (x * self.factor,)
 
 
+def program(module: nn.Module, like: np.ndarray) -> Program:
+    return Program(f"{fingerprint(module)} {like.shape}", lambda: (module, (torch.from_numpy(like),)))
+
+
 def test_a_compiled_network_is_kept_and_taken_again(own_cache: Path, monkeypatch: pytest.MonkeyPatch):
-    engine, module, ones = openvino.OpenVINOEngine("fp32"), Scale(3.0), torch.ones(2, 2)
-    first = engine.prepare(module, (ones,), fingerprint(module))(ones)[0]
+    engine, module, ones = openvino.OpenVINOEngine("fp32"), Scale(3.0), np.ones((2, 2), np.float32)
+    first = engine.prepare(program(module, ones))(ones)[0]
     assert len(list(own_cache.rglob("*.xml"))) == 1
     monkeypatch.setattr(openvino, "_convert", None)  # a second conversion would fail
-    again = openvino.OpenVINOEngine("fp32").prepare(module, (ones,), fingerprint(module))(ones)[0]
+    again = openvino.OpenVINOEngine("fp32").prepare(program(module, ones))(ones)[0]
     assert first.tolist() == again.tolist() == [[3, 3], [3, 3]]
 
 
 def test_other_weights_and_other_shapes_are_not_mistaken_for_the_kept_network():
-    engine, ones = openvino.OpenVINOEngine("fp32"), torch.ones(2, 2)
+    engine, ones = openvino.OpenVINOEngine("fp32"), np.ones((2, 2), np.float32)
     for factor in (3.0, 4.0):
         module = Scale(factor)
-        assert engine.prepare(module, (ones,), fingerprint(module))(ones)[0][0, 0] == factor
-    wide = torch.ones(1, 5)
-    assert engine.prepare(module, (wide,), fingerprint(module))(wide)[0].shape == (1, 5)
+        assert engine.prepare(program(module, ones))(ones)[0][0, 0] == factor
+    wide = np.ones((1, 5), np.float32)
+    assert engine.prepare(program(module, wide))(wide)[0].shape == (1, 5)
 
 
 def test_results_stay_when_the_network_runs_again():
     module = Scale(2.0)
-    run = openvino.OpenVINOEngine("fp32").prepare(module, (torch.ones(3),), fingerprint(module))
-    (first,) = run(torch.ones(3))
-    run(torch.full((3,), 9.0))
+    run = openvino.OpenVINOEngine("fp32").prepare(program(module, np.ones(3, np.float32)))
+    (first,) = run(np.ones(3, np.float32))
+    run(np.full(3, 9, np.float32))
     assert first.tolist() == [2, 2, 2]
 
 
 def test_a_cache_that_cant_be_written_costs_time_only(own_cache: Path):
     own_cache.write_text("a file where a folder should be")
     module = Scale(2.0)
-    run = openvino.OpenVINOEngine("fp32").prepare(module, (torch.ones(3),), fingerprint(module))
-    assert run(torch.ones(3))[0].tolist() == [2, 2, 2]
+    run = openvino.OpenVINOEngine("fp32").prepare(program(module, np.ones(3, np.float32)))
+    assert run(np.ones(3, np.float32))[0].tolist() == [2, 2, 2]
 
 
 def test_auto_falls_back_to_torch_and_says_so(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
@@ -128,45 +140,45 @@ def test_auto_falls_back_to_torch_and_says_so(monkeypatch: pytest.MonkeyPatch, c
 
     monkeypatch.setattr(builtins, "__import__", without_openvino)
     with caplog.at_level(logging.WARNING):
-        assert make_engine("auto", torch.device("cpu")).name == "torch"
+        assert make_engine("auto", "cpu").name == "torch"
     assert "OpenVINO is not installed" in caplog.text
     with pytest.raises(InputError, match="--engine openvino: it is not installed"):
-        make_engine("openvino", torch.device("cpu"))
+        make_engine("openvino", "cpu")
 
 
 def test_engines_are_chosen_by_name_and_device():
-    assert make_engine("auto", torch.device("cpu")).name == "openvino"
-    assert make_engine("torch", torch.device("cpu")).name == "torch"
-    assert make_engine("auto", torch.device("cuda")).name == "torch"
+    assert make_engine("auto", "cpu").name == "openvino"
+    assert make_engine("torch", "cpu").name == "torch"
+    assert make_engine("auto", "cuda").name == "torch"
     with pytest.raises(InputError, match="it runs on the processor, not on cuda"):
-        make_engine("openvino", torch.device("cuda"))
+        make_engine("openvino", "cuda")
 
 
 def test_a_damaged_file_in_the_cache_is_made_anew(own_cache: Path):
-    module, ones = Scale(3.0), torch.ones(2)
-    openvino.OpenVINOEngine("fp32").prepare(module, (ones,), fingerprint(module))
+    module, ones = Scale(3.0), np.ones(2, np.float32)
+    openvino.OpenVINOEngine("fp32").prepare(program(module, ones))
     (kept,) = own_cache.rglob("*.xml")
     kept.write_text("<net>")
-    run = openvino.OpenVINOEngine("fp32").prepare(module, (ones,), fingerprint(module))
+    run = openvino.OpenVINOEngine("fp32").prepare(program(module, ones))
     assert run(ones)[0].tolist() == [3, 3]
 
 
 def test_damage_to_what_was_compiled_costs_time_only(own_cache: Path):
-    module, ones = Scale(3.0), torch.ones(2, 3)
-    openvino.OpenVINOEngine().prepare(module, (ones,), "scale")
+    module, ones = Scale(3.0), np.ones((2, 3), np.float32)
+    openvino.OpenVINOEngine().prepare(program(module, ones))
     blobs = list((own_cache / "openvino").glob("*.blob"))
     assert blobs
     for blob in blobs:
         blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
-    run = openvino.OpenVINOEngine().prepare(module, (ones,), "scale")
-    assert torch.equal(run(ones)[0], 3 * ones)
+    run = openvino.OpenVINOEngine().prepare(program(module, ones))
+    assert np.array_equal(run(ones)[0], 3 * ones)
 
 
 def test_what_no_start_needs_any_more_is_forgotten(own_cache: Path):
     folder = own_cache / "openvino"
 
     def prepare(name: str) -> None:
-        openvino.OpenVINOEngine().prepare(Scale(3.0), (torch.ones(2, 3),), name)
+        openvino.OpenVINOEngine().prepare(Program(name, lambda: (Scale(3.0), (torch.ones(2, 3),))))
 
     prepare("old")
     prepare("used")
@@ -180,25 +192,28 @@ def test_what_no_start_needs_any_more_is_forgotten(own_cache: Path):
 def test_torch_runs_what_openvino_cant_convert(caplog: pytest.LogCaptureFixture):
     torch.manual_seed(0)
     network = MattingNetwork("mobilenetv3", "fast_guided_filter")
-    reference, subject = RVMMatting(network, 1.0, TORCH), RVMMatting(network, 1.0, openvino.OpenVINOEngine("fp32"))
+    reference, subject = (
+        RVMMatting(as_checkpoint(network), 1.0, TORCH),
+        RVMMatting(as_checkpoint(network), 1.0, openvino.OpenVINOEngine("fp32")),
+    )
     for frame in frames(2, 2, 9):  # pools to less than a pixel
         assert np.array_equal(subject.matte(frame).alpha, reference.matte(frame).alpha)
     assert caplog.text.count("so torch runs it") == 1
 
 
 def test_precision_is_told_and_what_can_t_be_had_is_refused(monkeypatch: pytest.MonkeyPatch):
-    assert make_engine("openvino", torch.device("cpu"), "fp32").precision == "fp32"
-    assert make_engine("torch", torch.device("cpu")).precision == "fp32"
-    assert make_engine("torch", torch.device("cpu"), "bf16").precision == "bf16"
-    assert make_engine("torch", torch.device("cuda")).precision == "fp16"
+    assert make_engine("openvino", "cpu", "fp32").precision == "fp32"
+    assert make_engine("torch", "cpu").precision == "fp32"
+    assert make_engine("torch", "cpu", "bf16").precision == "bf16"
+    assert make_engine("torch", "cuda").precision == "fp16"
     for name in ("torch", "openvino"):
         with pytest.raises(InputError, match=r"--precision fp16: .*; give auto"):
-            make_engine(name, torch.device("cpu"), "fp16")
+            make_engine(name, "cpu", "fp16")
     for able, chosen in ((["FP32", "BF16"], "bf16"), (["FP32"], "fp32")):
         monkeypatch.setattr(openvino.ov.Core, "get_property", lambda *_, able=able: able)
-        assert make_engine("openvino", torch.device("cpu")).precision == chosen
+        assert make_engine("openvino", "cpu").precision == chosen
     with pytest.raises(InputError, match=r"--precision bf16: .*; give auto or fp32"):
-        make_engine("openvino", torch.device("cpu"), "bf16")
+        make_engine("openvino", "cpu", "bf16")
 
 
 def test_what_is_asked_for_exactly_is_computed_exactly():
@@ -212,8 +227,8 @@ def test_what_is_asked_for_exactly_is_computed_exactly():
     step = Step()
     step.layer = module
     wanted = step(x)[0]
-    engine = TorchEngine(torch.device("cpu"), "bf16")
-    exact, narrow = (engine.prepare(step, (x,), "key", exact)(x)[0] for exact in (True, False))
+    engine = TorchEngine("cpu", "bf16")
+    exact, narrow = (engine.prepare(Program("key", lambda: (step, (x,))), exact)(x)[0] for exact in (True, False))
     assert (exact - wanted).abs().max() < 1e-6
     assert 1e-4 < (narrow - wanted).abs().max() < 0.05
     assert narrow.dtype == torch.float32
@@ -223,7 +238,10 @@ def test_mattes_in_the_automatic_precision_stay_close_on_a_real_clip(reference: 
     """Mean and 99.9th percentile of the difference in alpha against float32 in torch, at edges as everywhere."""
     state = read_state(reference / "weights/rvm_mobilenetv3_int8_fgf.pth")
     network = load_network(state, "published")
-    exact, subject = RVMMatting(network, 0.25, TORCH), RVMMatting(network, 0.25, make_engine("auto", TORCH.device))
+    exact, subject = (
+        RVMMatting(as_checkpoint(network), 0.25, TORCH),
+        RVMMatting(as_checkpoint(network), 0.25, make_engine("auto", TORCH.device)),
+    )
     with contextlib.closing(open_source(str(reference / "videos/volcomix/Doctor-26732.mp4"))) as source:
         for frame in itertools.islice(source, 8):
             difference = np.abs(subject.matte(frame).alpha.astype(int) - exact.matte(frame).alpha) / 255

@@ -11,7 +11,7 @@ from torch import nn
 
 from video_harmonizer import weights
 from video_harmonizer.__main__ import main
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.compare import CEILING, choose, closest_curves
 from video_harmonizer.evaluation.compare_costs import cost_of, macs
@@ -22,13 +22,13 @@ from video_harmonizer.evaluation.metrics import MAX_PSNR, Scores, score
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.duconet import DucoNet
 from video_harmonizer.harmonizers.duconet_estimator import DucoNetEstimator, HarmonizeStep
-from video_harmonizer.harmonizers.estimator import EstimateStep
+from video_harmonizer.harmonizers.estimate_step import EstimateStep
 from video_harmonizer.harmonizers.reinhard import ReinhardEstimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.iharmony4 import Entry, Sample
 from video_harmonizer.options import CompareOptions
 
-CPU = TorchEngine(torch.device("cpu"), "fp32")
+CPU = TorchEngine("cpu", "fp32")
 SIDE = 64  # of pictures that a random DucoNet looks at: quick
 
 
@@ -187,7 +187,7 @@ def test_closest_curves_undo_what_curves_did():
 
 
 def test_macs_are_those_of_every_convolution_and_matrix():
-    step = EstimateStep(S2CRNet(), None).eval()
+    step = EstimateStep(S2CRNet(), semantic=False).eval()
     counted = 0
 
     def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:

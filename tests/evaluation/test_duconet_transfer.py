@@ -10,13 +10,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmarks.duconet_transfer import CROP, check, compare, middle
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.duconet import DucoNet
 from video_harmonizer.harmonizers.duconet_estimator import DucoNetEstimator
 from video_harmonizer.iharmony4 import Sample
 
-CPU = TorchEngine(torch.device("cpu"), "fp32")
+CPU = TorchEngine("cpu", "fp32")
 SIDE = 64
 
 

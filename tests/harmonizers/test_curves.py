@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from video_harmonizer.harmonizers.curves import interpolate, lookup_table, quantize, render, sample
+from video_harmonizer.harmonizers.curves import interpolate, lookup_table, render, sample
+from video_harmonizer.tone import quantize
 
 
 def equation_1(x: np.ndarray, pieces: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from video_harmonizer.engine import TorchEngine, make_engine
+from video_harmonizer.engine import make_engine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
 from video_harmonizer.harmonizers.duconet import DucoNet
@@ -25,7 +26,7 @@ from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.harmonizers.styled import ModulatedConv
 from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
 
-CPU = TorchEngine(torch.device("cpu"))
+CPU = TorchEngine("cpu")
 SIDE = 64  # any multiple of 8 will do, and small ones are quick
 
 
@@ -197,7 +198,7 @@ def test_engines_run_the_network(network: DucoNet, engine: str):
     if engine == "openvino":
         pytest.importorskip("openvino")
     seen = thumbnails()
-    estimator = DucoNetEstimator(network, make_engine(engine, torch.device("cpu")), SIDE)
+    estimator = DucoNetEstimator(network, make_engine(engine, "cpu"), SIDE)
     wanted = DucoNetEstimator(network, CPU, SIDE).harmonize(seen.background, seen.background_mask)
     assert wanted.shape == (SIDE, SIDE, 3)
     np.testing.assert_allclose(estimator.harmonize(seen.background, seen.background_mask), wanted, atol=1e-4)

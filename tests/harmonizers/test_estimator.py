@@ -9,23 +9,25 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from video_harmonizer import weights
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.curvenet import CurveNet
-from video_harmonizer.harmonizers.curves import lookup_table, quantize
+from video_harmonizer.harmonizers.curves import lookup_table
+from video_harmonizer.harmonizers.estimate_step import as_checkpoint
 from video_harmonizer.harmonizers.estimator import CurveEstimator, NoHarmonizer, load_estimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.temporal.steady import Estimator
 from video_harmonizer.thumbnails import SIZE, Thumbnails
+from video_harmonizer.tone import quantize
 
-CPU = TorchEngine(torch.device("cpu"))
+CPU = TorchEngine("cpu")
 
 
 class Answering(nn.Module):
     """Stands in for the network: always the same parameters; keeps what it was shown."""
 
-    draw = staticmethod(S2CRNet.draw)
+    knots = staticmethod(S2CRNet.knots)
 
     def __init__(self, parameters: Tensor) -> None:
         super().__init__()
@@ -38,7 +40,7 @@ class Answering(nn.Module):
 
 
 def estimator(parameters: Tensor) -> CurveEstimator:
-    return CurveEstimator(Answering(parameters), CPU, "fake")  # type: ignore[arg-type]
+    return CurveEstimator(as_checkpoint(Answering(parameters), "fake"), CPU)  # type: ignore[arg-type]
 
 
 def thumbnails() -> Thumbnails:
@@ -80,7 +82,7 @@ def test_curves_never_fall_and_stay_in_range():
 def test_network_is_shown_the_thumbnails_as_floats():
     seen = thumbnails()
     network = Answering(torch.ones(2, 3, 64))
-    CurveEstimator(network, CPU, "fake").estimate(seen, 256)  # type: ignore[arg-type]
+    CurveEstimator(as_checkpoint(network, "fake"), CPU).estimate(seen, 256)  # type: ignore[arg-type]
     ((foreground, foreground_mask, background, background_mask),) = network.shown
     for tensor, picture in ((foreground, seen.foreground), (background, seen.background)):
         assert (tensor.shape, tensor.dtype) == ((1, 3, SIZE, SIZE), torch.float32)
@@ -92,7 +94,7 @@ def test_network_is_shown_the_thumbnails_as_floats():
 
 def test_nobody_in_view_gives_no_curves_and_asks_no_network():
     network = Answering(torch.ones(2, 3, 64))
-    assert CurveEstimator(network, CPU, "fake").estimate(None, 256) is None  # type: ignore[arg-type]
+    assert CurveEstimator(as_checkpoint(network, "fake"), CPU).estimate(None, 256) is None  # type: ignore[arg-type]
     assert network.shown == []
 
 
@@ -136,7 +138,10 @@ def test_checkpoint_gives_the_curves_of_its_network(tmp_path: Path, wrapped: boo
     subject = load_estimator("s2crnet", tmp_path / "s2crnet.pth", CPU)
     network = S2CRNet()
     network.load_state_dict(saved)
-    ours, theirs = subject.estimate(thumbnails(), 256), CurveEstimator(network, CPU, "same").estimate(thumbnails(), 256)
+    ours, theirs = (
+        subject.estimate(thumbnails(), 256),
+        CurveEstimator(as_checkpoint(network, "same"), CPU).estimate(thumbnails(), 256),
+    )
     assert ours is not None
     assert theirs is not None
     assert np.array_equal(ours.table, theirs.table)
@@ -162,7 +167,7 @@ def test_our_own_files_say_which_variant_they_are(tmp_path: Path, stages: int, s
     as_floats = [picture.movedim(-1, 1) if picture.ndim == 4 else picture[:, None] for picture in given]
     with torch.no_grad():
         wanted = network(*(picture.float() / 255 for picture in as_floats), label=0 if semantic else None)
-        assert torch.equal(step(*given)[0], wanted)
+        assert torch.equal(step.ask(*given), wanted)
 
 
 def test_a_file_of_curvenet_says_so_itself(tmp_path: Path):

@@ -8,7 +8,7 @@ import pytest
 from red_person import save_picture
 
 from benchmarks import matting_precision
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting.rvm import RVMMatting
 

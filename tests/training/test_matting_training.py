@@ -17,7 +17,8 @@ from torch import Tensor, nn
 import train
 from rvm import MattingNetwork
 from video_harmonizer.errors import InputError
-from video_harmonizer.matting.rvm import RVMMatting, load_network
+from video_harmonizer.matting.network import load_network
+from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.training import matting
 from video_harmonizer.training.matting import (
     SHARPER,

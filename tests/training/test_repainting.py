@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import train
-from video_harmonizer.engine import TorchEngine
+from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.harmonizers.duconet import DucoNet
 from video_harmonizer.harmonizers.duconet_estimator import denormalize, load_duconet, normalize
 from video_harmonizer.training.harmonizing import as_float
@@ -38,14 +38,14 @@ def settings(data: Path, tmp_path: Path) -> Training:
 
 def test_short_run_gives_weights_that_the_application_takes(settings: Training):
     train.train(settings)
-    estimator = load_duconet(settings.output / "weights.safetensors", TorchEngine(torch.device("cpu")))
+    estimator = load_duconet(settings.output / "weights.safetensors", TorchEngine("cpu"))
     assert estimator.side == 32
 
 
 def test_run_goes_on_from_earlier_weights(settings: Training, tmp_path: Path):
     train.train(settings)
     task = Repainting(dataclasses.replace(settings, weights=settings.output / "weights.safetensors"))
-    exported = load_duconet(settings.output / "weights.safetensors", TorchEngine(torch.device("cpu")))
+    exported = load_duconet(settings.output / "weights.safetensors", TorchEngine("cpu"))
     for key, value in task.learner.state_dict().items():
         assert torch.equal(value, exported.step.network.state_dict()[key])
 

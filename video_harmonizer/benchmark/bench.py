@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from video_harmonizer import assemble, weights
 from video_harmonizer.background import Picture
 from video_harmonizer.benchmark.clip import make_clip, scene
@@ -15,7 +17,7 @@ from video_harmonizer.benchmark.textbook import AnyMatting, Textbook, WholeNetwo
 from video_harmonizer.benchmark.trial import VIEW, Speed, Trial
 from video_harmonizer.engine import Engine
 from video_harmonizer.frame import SourceInfo
-from video_harmonizer.matting.rvm import load_network
+from video_harmonizer.matting.network import load_network
 from video_harmonizer.options import Options
 from video_harmonizer.sources import open_source
 from video_harmonizer.weights.load import read_state
@@ -83,7 +85,7 @@ class Bench:
 
     def _textbook(self, info: SourceInfo, cleanup: ExitStack) -> Textbook:
         """With networks of its own, from the same checkpoints."""
-        path, ratio, device = self.parts.matting_weights, self.parts.downsample_ratio, self.engine.device
+        path, ratio, device = self.parts.matting_weights, self.parts.downsample_ratio, torch.device(self.engine.device)
         matting: WholeNetwork | AnyMatting
         if path is not None and ratio is not None:
             matting = WholeNetwork(load_network(read_state(path), str(path)), ratio, device)

@@ -49,7 +49,7 @@ def bench_command(options: BenchOptions) -> None:
         "downsample_ratio": parts.downsample_ratio,
         "harmonizer": parts.harmonizer,
         "engine": engine.name,
-        "device": str(engine.device),
+        "device": engine.device,
         "precision": engine.precision,
         "preset": options.preset,
         "memory": bench.memory.method,

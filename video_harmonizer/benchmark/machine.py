@@ -12,13 +12,13 @@ from video_harmonizer import __version__
 PACKAGES = ("torch", "openvino", "numpy", "numba", "opencv-python", "av")
 
 
-def describe(device: torch.device) -> dict[str, str | int | None]:
+def describe(device: str) -> dict[str, str | int | None]:
     """Processor, accelerator, system and versions, for people."""
     versions = {package: _version(package) for package in PACKAGES}
     return {
         "cpu": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "accelerator": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "accelerator": torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
         "torch_threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

@@ -11,9 +11,9 @@ from video_harmonizer.benchmark.clip import RATE
 from video_harmonizer.benchmark.meters import Stopwatch
 from video_harmonizer.benchmark.trial import VIEW, Trial
 from video_harmonizer.frame import Frame
-from video_harmonizer.harmonizers.curves import toward_identity
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.temporal.steady import INTERVAL
+from video_harmonizer.tone import toward_identity
 
 IN_MEMORY = 8  # frames to take in turn, so that they do not lie ready in the processor's caches
 REPEATS = 10  # of what is not done at every frame, or not by the pipeline at all

@@ -12,7 +12,7 @@ from torch import Tensor
 from rvm import MattingNetwork
 from video_harmonizer.benchmark.meters import Stopwatch
 from video_harmonizer.frame import Frame, Matte
-from video_harmonizer.harmonizers.estimator import PERSON, EstimateStep
+from video_harmonizer.harmonizers.estimate_step import EstimateStep
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.matting import Matting
 from video_harmonizer.thumbnails import make_thumbnails
@@ -93,7 +93,7 @@ class Textbook:
             thumbnails.background,
             thumbnails.background_mask,
         )
-        (parameters,) = self._network(*(torch.from_numpy(picture)[None].to(self._device) for picture in pictures))
+        parameters = self._network.ask(*(torch.from_numpy(picture)[None].to(self._device) for picture in pictures))
         parameters[0, 0, 0, 0].item()
         return parameters
 
@@ -123,7 +123,7 @@ def load_s2crnet(path: Path) -> EstimateStep:
     about = read_metadata(path)
     network = S2CRNet(int(about.get("stages", 2)))
     load_into(network, read_state(path), str(path))
-    return EstimateStep(network, PERSON if about.get("semantic") == "true" else None)
+    return EstimateStep(network, about.get("semantic") == "true")
 
 
 def to_float(rgb: np.ndarray, device: torch.device) -> Tensor:

@@ -1,83 +1,80 @@
-"""What runs a network: OpenVINO on a processor, torch elsewhere. Chosen once; both are called alike."""
+"""What runs a network: OpenVINO on a processor, torch elsewhere. Chosen once; both are called alike.
 
-import hashlib
-import inspect
+Importing torch takes longer than all else that a start does. Where a network was compiled before nothing needs it, so
+that neither this module nor any other that every start needs imports it.
+"""
+
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from video_harmonizer.errors import InputError
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 log = logging.getLogger(__name__)
 
-Prepared = Callable[..., tuple[Tensor, ...]]
+Array = Any  # a NumPy array, or a tensor where torch runs the networks
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an engine is to make ready."""
+
+    key: str  # stands for the network with its weights, its code and the size of its inputs
+    make: "Callable[[], tuple[nn.Module, Sequence[Tensor]]]"  # takes tensors, gives a tuple of them; and one call's
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What does that, for inputs of the example's shapes and dtypes."""
+
+    shapes: list[tuple[int, ...]]  # of the inputs
+    run: Callable[..., tuple[Array, ...]]
+
+    def __call__(self, *inputs: Array) -> tuple[Array, ...]:
+        return self.run(*inputs)
 
 
 class Engine(Protocol):
     """Makes networks ready to run."""
 
     name: str
-    device: torch.device  # where inputs have to be and outputs are
+    device: str  # as torch names it
     precision: str  # of what is not asked for exactly: fp32, bf16 or fp16
 
-    def prepare(self, module: nn.Module, example: Sequence[Tensor], key: str, exact: bool = False) -> Prepared:
-        """A function that does what the module does, for inputs of the example's shapes and dtypes.
+    def prepare(self, program: Program, exact: bool = False) -> Prepared:
+        """Ready to be called.
 
         Args:
-            module: takes tensors and gives a tuple of tensors.
-            example: one call's inputs.
-            key: a name for the module with its weights, under which a compiled form may be kept on disk.
+            program: a compiled form of it may be kept on disk; it is made only where there is none.
             exact: compute in float32 whatever `precision` is.
         """
         ...
 
-
-class TorchEngine:
-    """The module itself, without gradients. In float32 on a processor it is the reference.
-
-    Args:
-        precision: one of `PRECISIONS`; auto is fp16 with CUDA, else fp32.
-
-    Raises:
-        InputError: the device can't compute so.
-    """
-
-    name = "torch"
-
-    def __init__(self, device: torch.device, precision: str = "auto") -> None:
-        self.device = device
-        self.precision = precision
-        if precision == "auto":
-            self.precision = "fp16" if device.type == "cuda" else "fp32"
-        if self.precision == "fp16" and device.type == "cpu":
-            raise InputError("--precision fp16: processors don't compute so; give auto, fp32 or bf16")
-
-    def prepare(self, module: nn.Module, example: Sequence[Tensor], key: str, exact: bool = False) -> Prepared:
-        ready = module.to(self.device).to(memory_format=torch.channels_last).eval()
-        narrow = None if exact else {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
-
-        @torch.inference_mode()
-        def run(*inputs: Tensor) -> tuple[Tensor, ...]:
-            with torch.autocast(self.device.type, dtype=narrow or torch.bfloat16, enabled=narrow is not None):
-                outputs = ready(*inputs)
-            return tuple(output.float() if output.dtype == narrow else output for output in outputs)
-
-        return run
+    def put(self, array: np.ndarray) -> Array:
+        """As what is prepared takes it; results are of the same kind."""
+        ...
 
 
-def make_engine(name: str, device: torch.device, precision: str = "auto") -> Engine:
+def as_numpy(array: Array) -> np.ndarray:
+    """The way back from `Engine.put`."""
+    return array if isinstance(array, np.ndarray) else array.cpu().numpy()
+
+
+def make_engine(name: str, device: str, precision: str = "auto") -> Engine:
     """``auto``, ``openvino`` or ``torch``; auto takes OpenVINO on a processor if it is installed, and says if it isn't.
 
     Raises:
         InputError: OpenVINO was asked for where it can't run, or a precision that is not to be had.
     """
-    if name == "torch" or (name == "auto" and device.type != "cpu"):
-        return TorchEngine(device, precision)
-    if device.type != "cpu":
+    if name == "torch" or (name == "auto" and device != "cpu"):
+        return _torch_engine(device, precision)
+    if device != "cpu":
         raise InputError(f"--engine openvino: it runs on the processor, not on {device}; give --device cpu")
     try:
         from video_harmonizer.engine.openvino import OpenVINOEngine
@@ -85,17 +82,11 @@ def make_engine(name: str, device: torch.device, precision: str = "auto") -> Eng
         if name == "openvino":
             raise InputError(f"--engine openvino: it is not installed ({error}); run pip install openvino") from error
         log.warning("engine: OpenVINO is not installed, so torch runs the networks, more slowly")
-        return TorchEngine(device, precision)
+        return _torch_engine(device, precision)
     return OpenVINOEngine(precision)
 
 
-def fingerprint(module: nn.Module) -> str:
-    """A short name for a module: its structure, its weights and the code that it runs."""
-    digest = hashlib.sha256(f"{torch.__version__} {module!r}".encode())
-    folders = {Path(inspect.getfile(type(part))).parent for part in module.modules()}
-    for source in sorted(source for folder in folders for source in folder.glob("*.py")):
-        digest.update(source.read_bytes())
-    for name, tensor in module.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:24]
+def _torch_engine(device: str, precision: str) -> Engine:
+    from video_harmonizer.engine.eager import TorchEngine
+
+    return TorchEngine(device, precision)

@@ -7,20 +7,17 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 # OpenVINO would report conversions to its makers, in threads of its own; without this package it does not
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino as ov
 from openvino.frontend import FrontEndManager
-from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-from video_harmonizer.engine import Prepared, TorchEngine
+from video_harmonizer.engine import Prepared, Program
 from video_harmonizer.errors import InputError
 from video_harmonizer.weights import cache
 
@@ -42,7 +39,7 @@ class OpenVINOEngine:
     """
 
     name = "openvino"
-    device = torch.device("cpu")
+    device = "cpu"
 
     def __init__(self, precision: str = "auto") -> None:
         self._core = ov.Core()
@@ -52,16 +49,18 @@ class OpenVINOEngine:
             raise InputError(f"--precision {precision}: this processor has no instructions for it; give {others}")
         self.precision = ("bf16" if able else "fp32") if precision == "auto" else precision
 
-    def prepare(self, module: nn.Module, example: Sequence[Tensor], key: str, exact: bool = False) -> Prepared:
-        path = _kept_as(key, example)
+    def prepare(self, program: Program, exact: bool = False) -> Prepared:
+        path = _kept_as(program.key)
         model = self._read(path)
         if model is None:
             try:
-                model = _convert(module.eval(), example)
+                model = _convert(program)
+            except InputError:  # of weights that are none
+                raise
             except Exception as error:  # of many kinds, for instance where a frame of few pixels pools to nothing
                 log.warning("engine: OpenVINO can't take this network at this size, so torch runs it")
                 log.debug("%s", error)
-                return TorchEngine(self.device, "fp32").prepare(module, example, key)
+                return self._by_torch(program)
             _keep(model, path)
         narrow = self.precision == "bf16" and not exact
         settings = {
@@ -74,12 +73,26 @@ class OpenVINOEngine:
             settings["CACHE_DIR"] = str(path.parent)
         request = self._core.compile_model(model, "CPU", settings).create_infer_request()
 
-        def run(*inputs: Tensor) -> tuple[Tensor, ...]:
-            request.infer([tensor.detach().numpy() for tensor in inputs], share_inputs=True)
+        def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+            request.infer(list(inputs), share_inputs=True)
             # copies, because the next call writes into the same buffers
-            return tuple(torch.from_numpy(tensor.data.copy()) for tensor in request.output_tensors)
+            return tuple(tensor.data.copy() for tensor in request.output_tensors)
 
-        return run
+        return Prepared([tuple(port.shape) for port in model.inputs], run)
+
+    def put(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def _by_torch(self, program: Program) -> Prepared:
+        from video_harmonizer.engine.eager import TorchEngine
+
+        engine = TorchEngine(self.device, "fp32")
+        prepared = engine.prepare(program)
+
+        def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+            return tuple(output.numpy() for output in prepared(*map(engine.put, inputs)))
+
+        return Prepared(prepared.shapes, run)
 
     def _read(self, path: Path) -> ov.Model | None:
         """The kept model, if there is one and it is whole."""
@@ -95,21 +108,24 @@ class OpenVINOEngine:
             return None
 
 
-def _convert(module: nn.Module, example: Sequence[Tensor]) -> ov.Model:
+def _convert(program: Program) -> ov.Model:
     """Through the front end itself: `ov.convert_model` would reset the program's logging."""
+    import torch
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    module, example = program.make()
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of the tracer: shapes are constants here, as is meant
         front_end = FrontEndManager().load_by_framework("pytorch")
-        traced = TorchScriptPythonDecoder(module, example_input=tuple(example))
+        traced = TorchScriptPythonDecoder(module.eval(), example_input=tuple(example))
         model = front_end.convert(front_end.load(traced))
     model.reshape({place: ov.PartialShape(list(one.shape)) for place, one in enumerate(example)})
     return model
 
 
-def _kept_as(key: str, example: Sequence[Tensor]) -> Path:
-    kinds = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in example]
-    name = hashlib.sha256(repr((key, kinds, ov.__version__)).encode()).hexdigest()[:24]
-    return cache.folder() / "openvino" / f"{name}.xml"
+def _kept_as(key: str) -> Path:
+    name = hashlib.sha256(repr((key, ov.__version__)).encode()).hexdigest()[:24]
+    return cache.networks() / f"{name}.xml"
 
 
 def _keep(model: ov.Model, path: Path) -> None:

@@ -71,7 +71,7 @@ def evaluate_command(options: EvaluateOptions) -> None:
             "side": estimator.side,  # of the thumbnails
             "weights": checkpoint.name if checkpoint else None,
             "weights_sha256": digest,
-            "device": str(engine.device),
+            "device": engine.device,
             "seconds": round(time.monotonic() - began, 1),
             "estimator_ms": round(milliseconds(estimator.estimate, estimator.side), 2),
             "skipped": len(entries) - len(cases),  # pictures that could not be used, each named in a warning

@@ -81,7 +81,7 @@ def compare_command(options: CompareOptions) -> None:
             "dataset": str(options.dataset),
             "split": options.split,
             "resolution": options.resolution,
-            "device": str(engine.device),
+            "device": engine.device,
             "engine": engine.name,
             "seconds": seconds,
             "skipped": len(entries) - len(cases[CEILING]),  # pictures that could not be used, named in warnings

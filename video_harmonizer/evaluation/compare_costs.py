@@ -8,7 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from video_harmonizer.evaluation.evaluate import milliseconds
 from video_harmonizer.harmonizers.duconet_estimator import DucoNetEstimator, HarmonizeStep
-from video_harmonizer.harmonizers.estimator import CurveEstimator, EstimateStep
+from video_harmonizer.harmonizers.estimate_step import EstimateStep
+from video_harmonizer.harmonizers.estimator import CurveEstimator
 from video_harmonizer.temporal.steady import Estimator
 
 

@@ -74,6 +74,11 @@ class CurveNet(nn.Module):
         return low + (high - low) * knots
 
     @staticmethod
+    def knots(parameters: Tensor) -> Tensor:
+        """(B, 3, K) -> (B, 1, 3, K): the curves' values at equal steps, as the only stage."""
+        return parameters[:, None]
+
+    @staticmethod
     def draw(image: Tensor, parameters: Tensor) -> list[Tensor]:
         """The picture (B, 3, H, W) after the curves, as the only stage."""
         return [interpolate(image, parameters)]

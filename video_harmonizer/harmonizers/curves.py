@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from video_harmonizer.frame import ToneCurves
+from video_harmonizer.tone import quantize
 
 
 def render(image: Tensor, parameters: Tensor) -> Tensor:
@@ -61,17 +61,6 @@ def sample(parameters: Tensor, count: int) -> Tensor:
     return render(image, parameters.double())[..., 0]
 
 
-def quantize(curves: np.ndarray, bits: int) -> np.ndarray:
-    """Curves sampled at every input level, (..., 2**bits) float 0..1, as a table of output levels.
-
-    Rounded to nearest and clipped; uint8 for 8 bits, uint16 above.
-    """
-    if curves.shape[-1] != 1 << bits:
-        raise ValueError(f"got curves of {curves.shape[-1]} samples, want one for each of {1 << bits} levels")
-    levels = np.rint(np.clip(curves, 0, 1) * ((1 << bits) - 1))
-    return levels.astype(np.uint8 if bits == 8 else np.uint16)
-
-
 def lookup_table(parameters: Tensor, bits: int = 8) -> np.ndarray:
     """The whole cascade as one table a channel: (S, 3, L) -> (3, 2**bits), exact for 8, 10 and 16 bits.
 
@@ -79,11 +68,3 @@ def lookup_table(parameters: Tensor, bits: int = 8) -> np.ndarray:
     other values than the table's entries.
     """
     return quantize(sample(parameters[None], 1 << bits)[0].cpu().numpy(), bits)
-
-
-def toward_identity(curves: ToneCurves, strength: float) -> ToneCurves:
-    """A part of the change: 0 none of it, 1 all."""
-    if strength == 1:
-        return curves
-    identity = ToneCurves.identity(curves.table.shape[1]).table
-    return ToneCurves(identity + np.float32(strength) * (curves.table - identity))

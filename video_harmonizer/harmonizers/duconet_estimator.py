@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from video_harmonizer.engine import Engine, fingerprint
+from video_harmonizer.engine import Engine, Program, as_numpy
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.duconet import MULTIPLE, DucoNet
 from video_harmonizer.harmonizers.fit import fit_curves
 from video_harmonizer.harmonizers.lab import opencv_lab
 from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, Thumbnails
-from video_harmonizer.weights.load import load_into, read_metadata, read_state
+from video_harmonizer.weights.load import fingerprint, load_into, read_metadata, read_state
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class HarmonizeStep(nn.Module):
         return (denormalize(answer).clamp(0, 1).movedim(1, -1),)
 
     @staticmethod
-    def example(side: int, device: torch.device) -> tuple[Tensor, ...]:
+    def example(side: int, device: torch.device | None = None) -> tuple[Tensor, ...]:
         """Inputs of that size."""
         blank = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=device)
         return blank, blank[..., 0]
@@ -71,9 +71,8 @@ class DucoNetEstimator:
         self.side = side
         self._engine = engine
         self.step = HarmonizeStep(network)
-        self._run = engine.prepare(
-            self.step, self.step.example(side, engine.device), fingerprint(self.step), exact=True
-        )
+        program = Program(f"{fingerprint(self.step)} {side}", lambda: (self.step, self.step.example(side)))
+        self._run = engine.prepare(program, exact=True)
         self._warned = False
 
     def harmonize(self, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -83,9 +82,8 @@ class DucoNetEstimator:
         """
         if picture.shape != (self.side, self.side, 3):
             raise ValueError(f"got a thumbnail of shape {picture.shape}; want {(self.side, self.side, 3)}")
-        inputs = (torch.from_numpy(array)[None].to(self._engine.device) for array in (picture, mask))
-        (answer,) = self._run(*inputs)
-        return answer[0].cpu().numpy()
+        (answer,) = self._run(*(self._engine.put(array[None]) for array in (picture, mask)))
+        return as_numpy(answer)[0]
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """Curves of ``samples`` levels.

@@ -1,67 +1,41 @@
 """From thumbnails to the tone curves of one frame."""
 
 import logging
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from video_harmonizer.engine import Engine, fingerprint
+from video_harmonizer import tone
+from video_harmonizer.engine import Engine, Program, as_numpy
 from video_harmonizer.frame import ToneCurves
-from video_harmonizer.harmonizers.curvenet import CurveNet
-from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.thumbnails import SIZE, Thumbnails
-from video_harmonizer.weights.load import load_into, read_metadata, read_state
+from video_harmonizer.weights.checkpoint import Checkpoint, Facts, open_checkpoint
+
+if TYPE_CHECKING:
+    from video_harmonizer.harmonizers.curvenet import CurveNet
+    from video_harmonizer.harmonizers.estimate_step import EstimateStep
+    from video_harmonizer.harmonizers.s2crnet import S2CRNet
 
 log = logging.getLogger(__name__)
-
-PERSON = 0  # in `s2crnet.CLASSES`: what this application films
-
-
-class EstimateStep(nn.Module):
-    """Thumbnails as they are, (1, S, S, 3) and (1, S, S) uint8, through a network: what an engine runs."""
-
-    def __init__(self, network: S2CRNet | CurveNet, label: int | None) -> None:
-        super().__init__()
-        self.network = network
-        self.known = () if label is None else (label,)
-
-    def forward(
-        self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
-    ) -> tuple:
-        pictures = (
-            foreground.movedim(-1, 1),
-            foreground_mask[:, None],
-            background.movedim(-1, 1),
-            background_mask[:, None],
-        )
-        return (self.network(*(picture.float() / 255 for picture in pictures), *self.known),)
-
-    @staticmethod
-    def example(side: int, device: torch.device) -> tuple[Tensor, ...]:
-        """Inputs of that size."""
-        blank = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=device)
-        return blank, blank[..., 0], blank, blank[..., 0]
 
 
 class CurveEstimator:
     """Asks a curve network what the foreground's colours should become.
 
     Args:
+        network: of `load_estimator`, or `estimate_step.as_checkpoint`.
+        engine: what runs it.
         side: of the thumbnails in pixels.
     """
 
-    def __init__(
-        self, network: S2CRNet | CurveNet, engine: Engine, name: str, label: int | None = None, side: int = SIZE
-    ) -> None:
-        self.name = name
+    def __init__(self, network: "Checkpoint[S2CRNet | CurveNet]", engine: Engine, side: int = SIZE) -> None:
+        self.name = network.about["network"]
         self.side = side
-        self.step = EstimateStep(network, label)
-        self._draw = network.draw
+        self._network = network
         self._engine = engine
-        example = self.step.example(side, engine.device)
-        self._ask = engine.prepare(self.step, example, f"{fingerprint(self.step)} {label}", exact=True)
+        self._ask = engine.prepare(Program(f"{network.key} estimate {side}", self._make), exact=True)
         self._warned = False
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
@@ -80,15 +54,24 @@ class CurveEstimator:
             thumbnails.background,
             thumbnails.background_mask,
         )
-        (parameters,) = self._ask(*(torch.from_numpy(picture)[None].to(self._engine.device) for picture in pictures))
-        ramp = torch.linspace(0, 1, samples, dtype=torch.float64).expand(1, 3, samples)[..., None]
-        table = self._draw(ramp, parameters.cpu().double())[-1][0, ..., 0].numpy().astype(np.float32)
+        (knots,) = self._ask(*(self._engine.put(picture[None]) for picture in pictures))
+        table = tone.sample(as_numpy(knots)[0], samples).astype(np.float32)
         if not np.isfinite(table).all():
             if not self._warned:
                 log.warning("%s: got curves that are not finite; frames keep the last good ones", self.name)
                 self._warned = True
             return None
         return ToneCurves(np.maximum.accumulate(table.clip(0, 1), axis=1))
+
+    @cached_property
+    def step(self) -> "EstimateStep":
+        """What the engine runs."""
+        from video_harmonizer.harmonizers.estimate_step import EstimateStep
+
+        return EstimateStep(self._network.network(), self._network.about["semantic"] == "true")
+
+    def _make(self) -> Any:
+        return self.step, self.step.example(self.side)
 
 
 class NoHarmonizer:
@@ -112,9 +95,10 @@ def load_estimator(name: str, path: Path, engine: Engine, side: int = SIZE) -> C
     Raises:
         InputError: the file is not a checkpoint of that network.
     """
-    state, about = read_state(path), read_metadata(path)
-    published = any(key.startswith("fusion.") for key in state)  # as in the authors' checkpoints
-    name = about.get("network", "s2crnet" if published else name)
-    network = CurveNet() if name == "curvenet" else S2CRNet(int(about.get("stages", 2)))
-    load_into(network, state, str(path))
-    return CurveEstimator(network, engine, name, PERSON if about.get("semantic") == "true" else None, side)
+
+    def read() -> "tuple[S2CRNet | CurveNet, Facts]":
+        from video_harmonizer.harmonizers.estimate_step import read_network
+
+        return read_network(name, path)
+
+    return CurveEstimator(open_checkpoint(path, read), engine, side)

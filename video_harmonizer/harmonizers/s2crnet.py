@@ -96,6 +96,13 @@ class S2CRNet(nn.Module):
         return torch.stack([crm(of_foreground, of_background, one_hot) for crm in modules], 1)
 
     @staticmethod
+    def knots(parameters: Tensor) -> Tensor:
+        """(B, S, 3, L) raw parameters -> the curves' values at equal steps, (B, S, 3, L + 1)."""
+        rises = torch.cumsum(parameters, -1)
+        # as in `curves.render`: the guard only keeps a sum of exactly zero from dividing
+        return nn.functional.pad(rises / (rises[..., -1:] + 1e-30), (1, 0))
+
+    @staticmethod
     def draw(image: Tensor, parameters: Tensor) -> list[Tensor]:
         """The picture (B, 3, H, W) after each stage's curves; the last one is the result."""
         pictures = []

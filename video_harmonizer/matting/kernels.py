@@ -6,6 +6,7 @@ The frame's way to low resolution, the fast guided filter's regression there, an
 import numba
 import numpy as np
 
+EPSILON = 1e-5  # as `rvm.refiner.EPSILON`, which would bring torch
 EDGE = -1  # alpha is neither 0 nor 255 for certain
 
 

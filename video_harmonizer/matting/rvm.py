@@ -4,20 +4,21 @@ import logging
 import math
 import threading
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from rvm import MattingNetwork
-from rvm.refiner import EPSILON, FastGuidedFilter
-from video_harmonizer.engine import Engine, Prepared, fingerprint
+from video_harmonizer.engine import Array, Engine, Prepared, Program, as_numpy
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting import Matting
-from video_harmonizer.matting.kernels import apply_coefficients, fit_lines, shrink
-from video_harmonizer.weights.load import load_into
+from video_harmonizer.matting.kernels import EPSILON, apply_coefficients, fit_lines, shrink
+from video_harmonizer.weights.checkpoint import Checkpoint, Facts, open_checkpoint
+
+if TYPE_CHECKING:
+    from rvm import MattingNetwork
 
 logger = logging.getLogger(__name__)
 
@@ -33,51 +34,17 @@ SETTLING_PASSES = 6
 
 LONGEST_SIDE = 512  # low-res pixels that suit a network if nothing is said: about what it was trained for
 AREA = {"squeezenet": 48_000}  # low-res pixels in all, for a variant that loses its view of people who fill more
-# a layer that one variant alone has
-SIGNS = {"backbone.conv1.weight": "resnet50", "backbone.thin.0.weight": "squeezenet"}
 MATTES = 5  # that exist at a time: later stages may still be at earlier frames
-
-
-class EncodeStep(nn.Module):
-    """The network's first half: (1, 3, h, w) float 0..1 -> features at four sizes."""
-
-    def __init__(self, network: MattingNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, base: Tensor) -> tuple[Tensor, ...]:
-        return self.network.encode(base)
-
-
-class DecodeStep(nn.Module):
-    """Its second half, that remembers, and the guided filter's coefficients where these take weights.
-
-    The same picture, its features and the memory -> the memory; its sum, which is finite if all of it is; and
-    residual R, G, B and alpha, (4, h, w), or slopes and offsets of these over the picture, (4, h, w) each.
-    """
-
-    def __init__(self, network: MattingNetwork, refined: bool) -> None:
-        super().__init__()
-        self.network = network
-        self.weighs = refined and not isinstance(network.refiner, FastGuidedFilter)
-
-    def forward(self, base: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
-        features, memory = given[:4], given[4:]
-        residual_alpha, hidden, memory = self.network.decode(base, features, memory)
-        answer: tuple[Tensor, ...] = (residual_alpha,)
-        if self.weighs:
-            answer = self.network.refiner.coefficients(base, residual_alpha, hidden)
-        total = torch.stack([state.sum() for state in memory]).sum()
-        return *memory, total, *(part[0] for part in answer)
 
 
 @dataclass(frozen=True)
 class Look:
     """What the network's first half found in a frame, and the second half for its size."""
 
-    base: Tensor  # (1, 3, h, w), the frame at low resolution
+    picture: np.ndarray  # (1, 3, h, w) float32 0..1, the frame at low resolution
+    base: Array  # the same for the engine
     refined: bool  # at full size there is nothing to refine: offsets are the answer
-    features: tuple[Tensor, ...]
+    features: tuple[Array, ...]
     decode: Prepared
 
 
@@ -89,7 +56,7 @@ class RVMMatting(Matting):
     of this size stands in (or an empty one), and a warning is logged once.
 
     Args:
-        network: in any mode; moved to the engine's device and set to evaluation.
+        network: of `load_rvm`, or `network.as_checkpoint`; moved to the engine's device and set to evaluation.
         downsample_ratio: over 0, up to 1; None takes `suitable_ratio`.
         engine: what runs it.
         name: of the weights, for the report; the variant's if there is none.
@@ -101,7 +68,7 @@ class RVMMatting(Matting):
 
     def __init__(
         self,
-        network: MattingNetwork,
+        network: "Checkpoint[MattingNetwork]",
         downsample_ratio: float | None,
         engine: Engine,
         name: str | None = None,
@@ -112,8 +79,9 @@ class RVMMatting(Matting):
                 f"--downsample-ratio {downsample_ratio:g}: not over 0 and up to 1; "
                 "give for example 0.25 for 1080p, or leave it out"
             )
-        self.name = name or f"rvm_{network.variant}"
-        self._network = network.to(engine.device).eval()
+        self._variant = network.about["variant"]
+        self.name = name or f"rvm_{self._variant}"
+        self._network = network
         self._downsample_ratio = downsample_ratio
         self._engine = engine
         self._scale = self._wanted = 1.0
@@ -126,8 +94,8 @@ class RVMMatting(Matting):
 
     def reset(self) -> None:
         """Forget every frame seen so far."""
-        self._memory: tuple[Tensor, ...] = ()
-        self._seen_at = torch.Size()  # shape of the picture that the memory is of
+        self._memory: tuple[Array, ...] = ()
+        self._seen_at: tuple[int, ...] = ()  # shape of the picture that the memory is of
         self._last_frame: tuple[tuple[int, int], int, float] | None = None  # size, index, seconds
         self._last_good: Matte | None = None
 
@@ -135,10 +103,10 @@ class RVMMatting(Matting):
         """The frame at low resolution and its features."""
         scale = self._scale
         encode, decode = self._steps_for(frame.size, scale)
-        base = torch.empty(1, 3, *self._small(frame.size, scale))
-        shrink(np.ascontiguousarray(frame.rgb), self._ratio_for(frame.size) * scale, base[0].numpy())
-        base = base.to(self._engine.device)
-        return Look(base, base.shape[2:] != frame.size, encode(base), decode)
+        picture = np.empty((1, 3, *self._small(frame.size, scale)), np.float32)
+        shrink(np.ascontiguousarray(frame.rgb), self._ratio_for(frame.size) * scale, picture[0])
+        base = self._engine.put(picture)
+        return Look(picture, base, picture.shape[2:] != frame.size, encode(base), decode)
 
     def matte(self, frame: Frame, seen: Look | None = None) -> Matte:
         """Alpha (H, W) uint8; foreground (H, W, 3) of the frame's dtype: they stay for the next `MATTES - 1` calls."""
@@ -150,11 +118,10 @@ class RVMMatting(Matting):
             self._memory = self._initial_memory(seen)
             for _ in range(0 if late else self._settling):
                 self._infer(seen)
-        elif seen.base.shape != self._seen_at:
-            sizes = (state.shape[2:] for state in self._initial_memory(seen))
-            pairs = zip(self._memory, sizes, strict=True)
-            self._memory = tuple(F.interpolate(state, size, mode="bilinear") for state, size in pairs)
-        self._seen_at = seen.base.shape
+        elif seen.picture.shape != self._seen_at:
+            pairs = zip(self._memory, _memory_shapes(seen), strict=True)
+            self._memory = tuple(self._engine.put(_resized(as_numpy(state), *shape[2:])) for state, shape in pairs)
+        self._seen_at = seen.picture.shape
         self._last_frame = frame.size, frame.index, frame.seconds
 
         coefficients = self._infer(seen) or self._infer(seen)  # the second time without memory
@@ -169,7 +136,7 @@ class RVMMatting(Matting):
     def _infer(self, seen: Look) -> tuple[np.ndarray, np.ndarray] | None:
         """The guided filter's coefficients; None, and no memory any more, if they are not finite."""
         r1, r2, r3, r4, total, *answer = seen.decode(seen.base, *seen.features, *self._memory)
-        a, b = self._coefficients(seen, [part.cpu().numpy() for part in answer])
+        a, b = self._coefficients(seen, [as_numpy(part) for part in answer])
         # an engine's ReLU may turn NaN into 0, so the memory is asked too
         if not np.isfinite(a.sum() + b.sum() + float(total)):
             self._memory = self._initial_memory(seen)
@@ -186,7 +153,7 @@ class RVMMatting(Matting):
             return np.zeros_like(offsets), offsets
         if self._lines is None or self._lines.shape[1:] != offsets.shape:
             self._lines = np.empty((2, *offsets.shape), np.float32)
-        fit_lines(seen.base[0].cpu().numpy(), offsets, EPSILON, *self._lines)
+        fit_lines(seen.picture[0], offsets, EPSILON, *self._lines)
         return self._lines[0], self._lines[1]
 
     def rescale(self, scale: float) -> None:
@@ -209,15 +176,28 @@ class RVMMatting(Matting):
         if (size, small) not in self._steps:
             self._steps = {sizes: steps for sizes, steps in self._steps.items() if sizes[0] == size}
             refined = small != size
-            base = torch.zeros(1, 3, *small, device=self._engine.device)
             # In bfloat16 MobileNetV3's errors reach 0.07 of alpha at edges, the decoder's and SqueezeNet's 0.012
-            exact = self._network.variant != "squeezenet"
-            first, second = EncodeStep(self._network), DecodeStep(self._network, refined)
-            encode = self._engine.prepare(first, (base,), fingerprint(first), exact)
-            example = (base, *encode(base), *self._network.initial_states(1, *small))
-            decode = self._engine.prepare(second, example, f"{fingerprint(second)} {refined}")
+            exact = self._variant != "squeezenet"
+            encode = self._engine.prepare(self._encoder(small), exact)
+            decode = self._engine.prepare(self._decoder(small, refined))
             self._steps[size, small] = encode, decode
         return self._steps[size, small]
+
+    def _encoder(self, small: Size) -> Program:
+        def make() -> Any:
+            from video_harmonizer.matting.network import encode_step
+
+            return encode_step(self._network.network(), *small)
+
+        return Program(f"{self._network.key} encode {small}", make)
+
+    def _decoder(self, small: Size, refined: bool) -> Program:
+        def make() -> Any:
+            from video_harmonizer.matting.network import decode_step
+
+            return decode_step(self._network.network(), *small, refined)
+
+        return Program(f"{self._network.key} decode {small} {refined}", make)
 
     def _next_buffers(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
         """(alpha, foreground) to write into, in turn."""
@@ -229,8 +209,8 @@ class RVMMatting(Matting):
         self._buffers.append(self._buffers.pop(0))
         return self._buffers[-1]
 
-    def _initial_memory(self, seen: Look) -> tuple[Tensor, ...]:
-        return self._network.initial_states(1, *seen.base.shape[2:])
+    def _initial_memory(self, seen: Look) -> tuple[Array, ...]:
+        return tuple(self._engine.put(np.zeros(shape, np.float32)) for shape in _memory_shapes(seen))
 
     def _small(self, size: tuple[int, int], scale: float) -> tuple[int, int]:
         """(height, width) at which the network looks at a frame of that size."""
@@ -244,7 +224,7 @@ class RVMMatting(Matting):
         return frame.size == size and frame.index >= index and 0 <= frame.seconds - seconds <= MAX_GAP_SECONDS
 
     def _ratio_for(self, size: tuple[int, int]) -> float:
-        ratio = self._downsample_ratio or suitable_ratio(self._network, size)
+        ratio = self._downsample_ratio or suitable_ratio(self._variant, size)
         if min(size) * ratio < 1:
             height, width = size
             raise InputError(
@@ -264,25 +244,32 @@ class RVMMatting(Matting):
             self._warned = True
 
 
-def suitable_ratio(network: MattingNetwork, size: Size) -> float:
-    """The scale at which the network does best with frames of that size; it never enlarges."""
-    if network.variant in AREA:
-        return min(1.0, math.sqrt(AREA[network.variant] / (size[0] * size[1])))
+def load_rvm(path: Path, name: str) -> "Checkpoint[MattingNetwork]":
+    """A checkpoint for `RVMMatting`; raises InputError where it is none.
+
+    Args:
+        name: for messages.
+    """
+
+    def read() -> "tuple[MattingNetwork, Facts]":
+        from video_harmonizer.matting.network import read_network
+
+        return read_network(path, name)
+
+    return open_checkpoint(path, read)
+
+
+def suitable_ratio(variant: str, size: Size) -> float:
+    """The scale at which that network does best with frames of that size; it never enlarges."""
+    if variant in AREA:
+        return min(1.0, math.sqrt(AREA[variant] / (size[0] * size[1])))
     return min(1.0, LONGEST_SIDE / max(size))
 
 
-def load_network(state: dict[str, Tensor], name: str) -> MattingNetwork:
-    """The network that a checkpoint in the published layout belongs to, with its weights.
+def _memory_shapes(seen: Look) -> list[tuple[int, ...]]:
+    return seen.decode.shapes[1 + len(seen.features) :]
 
-    Args:
-        state: key -> float32 tensor. Its keys tell the variant, and the refiner: the deep one has weights.
-        name: the checkpoint's, for messages.
 
-    Raises:
-        InputError: naming the keys and shapes that don't fit.
-    """
-    variant = next((v for key, v in SIGNS.items() if key in state), "mobilenetv3")
-    refined = any(key.startswith("refiner.") for key in state)
-    network = MattingNetwork(variant, "deep_guided_filter" if refined else "fast_guided_filter")
-    load_into(network, state, name)
-    return network
+def _resized(state: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(1, C, h, w) -> (1, C, height, width), bilinear."""
+    return np.stack([cv2.resize(channel, (width, height)) for channel in state[0]])[None]

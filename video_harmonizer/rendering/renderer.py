@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 
 from video_harmonizer.frame import Frame, Matte, ToneCurves, Views
-from video_harmonizer.harmonizers.curves import quantize
 from video_harmonizer.rendering.kernels import blend, blend_pair
 from video_harmonizer.rendering.views import PANELS, VIEWS, label, size_of
+from video_harmonizer.tone import quantize
 
 BACKDROPS = {"foreground": (0, 0, 0), "green": (0, 177, 64)}  # 8-bit RGB; the green of studio cloth
 

@@ -186,7 +186,7 @@ def watch(network: MattingNetwork, frames: np.ndarray, device: torch.device) -> 
     alphas = []
     for frame in frames:
         source = torch.from_numpy(np.array(frame)).to(device).permute(2, 0, 1)[None].float() / 255
-        ratio = suitable_ratio(network, frame.shape[:2])
+        ratio = suitable_ratio(network.variant, frame.shape[:2])
         _, alpha, *states = network(source, *states, downsample_ratio=ratio)
         alphas.append((alpha[0, 0] * 255).round().byte().cpu().numpy())
     return np.stack(alphas)

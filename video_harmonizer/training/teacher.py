@@ -15,17 +15,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from filelock import FileLock
 from tqdm import tqdm
 
 from video_harmonizer.engine import make_engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
-from video_harmonizer.matting.rvm import RVMMatting, load_network
+from video_harmonizer.matting.rvm import RVMMatting, load_rvm
 from video_harmonizer.sources import open_source
 from video_harmonizer.training.photographs import SHORT_SIDE
-from video_harmonizer.weights.load import read_state
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +110,8 @@ class Teacher:
     @cached_property
     def matting(self) -> RVMMatting:
         """Loaded when the first matte is missing: to go on with a run nobody needs it."""
-        network = load_network(read_state(self.weights), str(self.weights))
-        return RVMMatting(network, None, make_engine("auto", torch.device("cpu")), settling=LOOKS - 1)
+        network = load_rvm(self.weights, str(self.weights))
+        return RVMMatting(network, None, make_engine("auto", "cpu"), settling=LOOKS - 1)
 
 
 def find_clips(root: Path) -> list[Path]:

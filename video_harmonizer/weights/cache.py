@@ -16,6 +16,11 @@ def folder() -> Path:
     return Path(chosen).expanduser() if chosen else user_cache_path("video-harmonizer", appauthor=False)
 
 
+def networks() -> Path:
+    """Where engines keep what they made of networks, and `checkpoint` what it knows of them."""
+    return folder() / "openvino"
+
+
 def location(weights: Weights) -> Path:
     """Where the downloaded file lies, or would lie."""
     return folder() / weights.file

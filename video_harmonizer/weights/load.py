@@ -1,5 +1,7 @@
 """Checkpoints into networks, without running any code that a checkpoint may hold."""
 
+import hashlib
+import inspect
 import pickle
 import re
 import warnings
@@ -13,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.weights.checkpoint import Checkpoint, Facts
 
 _MAGIC = (b"PK\x03\x04", b"\x80")  # what torch.save writes: a zip archive, or (before torch 1.6) a pickle
 
@@ -69,6 +72,23 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], name: str) -> None
             "give a checkpoint of the same network and variant"
         )
     module.load_state_dict(state, strict=True)
+
+
+def in_memory(module: nn.Module, about: Facts) -> Checkpoint:
+    """A network that no file holds, as a checkpoint."""
+    return Checkpoint(fingerprint(module), about, lambda: module)
+
+
+def fingerprint(module: nn.Module) -> str:
+    """A short name for a module: its structure, its weights and the code that it runs."""
+    digest = hashlib.sha256(f"{torch.__version__} {module!r}".encode())
+    folders = {Path(inspect.getfile(type(part))).parent for part in module.modules()}
+    for source in sorted(source for folder in folders for source in folder.glob("*.py")):
+        digest.update(source.read_bytes())
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:24]
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -1,0 +1,94 @@
+"""RobustVideoMatting's network, and its halves as engines run them: for those who convert it, or run it in torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rvm import MattingNetwork
+from rvm.refiner import FastGuidedFilter
+from video_harmonizer.weights.checkpoint import Checkpoint, Facts
+from video_harmonizer.weights.load import in_memory, load_into, read_state
+
+# a layer that one variant alone has
+SIGNS = {"backbone.conv1.weight": "resnet50", "backbone.thin.0.weight": "squeezenet"}
+
+
+class EncodeStep(nn.Module):
+    """The network's first half: (1, 3, h, w) float 0..1 -> features at four sizes."""
+
+    def __init__(self, network: MattingNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, base: Tensor) -> tuple[Tensor, ...]:
+        return self.network.encode(base)
+
+
+class DecodeStep(nn.Module):
+    """Its second half, that remembers, and the guided filter's coefficients where these take weights.
+
+    The same picture, its features and the memory -> the memory; its sum, which is finite if all of it is; and
+    residual R, G, B and alpha, (4, h, w), or slopes and offsets of these over the picture, (4, h, w) each.
+    """
+
+    def __init__(self, network: MattingNetwork, refined: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.weighs = refined and not isinstance(network.refiner, FastGuidedFilter)
+
+    def forward(self, base: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        features, memory = given[:4], given[4:]
+        residual_alpha, hidden, memory = self.network.decode(base, features, memory)
+        answer: tuple[Tensor, ...] = (residual_alpha,)
+        if self.weighs:
+            answer = self.network.refiner.coefficients(base, residual_alpha, hidden)
+        total = torch.stack([state.sum() for state in memory]).sum()
+        return *memory, total, *(part[0] for part in answer)
+
+
+def encode_step(network: MattingNetwork, height: int, width: int) -> tuple[EncodeStep, Sequence[Tensor]]:
+    """The first half for pictures of that size, and one call's inputs."""
+    return EncodeStep(network.eval()), (_blank(network, height, width),)
+
+
+def decode_step(network: MattingNetwork, height: int, width: int, refined: bool) -> tuple[DecodeStep, Sequence[Tensor]]:
+    """The second half, likewise; ``refined`` where a guided filter follows."""
+    base = _blank(network, height, width)
+    with torch.inference_mode():
+        features = EncodeStep(network.eval())(base)
+    return DecodeStep(network, refined), (base, *features, *network.initial_states(1, height, width))
+
+
+def _blank(network: MattingNetwork, height: int, width: int) -> Tensor:
+    like = network.initial_states(1, height, width)[0]
+    return like.new_zeros(1, 3, height, width)
+
+
+def load_network(state: dict[str, Tensor], name: str) -> MattingNetwork:
+    """The network that a checkpoint in the published layout belongs to, with its weights.
+
+    Args:
+        state: key -> float32 tensor. Its keys tell the variant, and the refiner: the deep one has weights.
+        name: the checkpoint's, for messages.
+
+    Raises:
+        InputError: naming the keys and shapes that don't fit.
+    """
+    variant = next((v for key, v in SIGNS.items() if key in state), "mobilenetv3")
+    refined = any(key.startswith("refiner.") for key in state)
+    network = MattingNetwork(variant, "deep_guided_filter" if refined else "fast_guided_filter")
+    load_into(network, state, name)
+    return network
+
+
+def read_network(path: Path, name: str) -> tuple[MattingNetwork, Facts]:
+    """The network of a checkpoint, and what `rvm.RVMMatting` knows of it before; errors as `load_network`'s."""
+    network = load_network(read_state(path), name)
+    return network, {"variant": network.variant}
+
+
+def as_checkpoint(network: MattingNetwork) -> Checkpoint[MattingNetwork]:
+    """A network that no file holds."""
+    return in_memory(network, {"variant": network.variant})
