@@ -49,7 +49,7 @@ class Options:
     engine: Literal["auto", "openvino", "torch"] = "auto"
     """What runs the networks; auto takes OpenVINO on a processor and torch on a GPU."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """How exactly the matting network computes; auto takes bf16 on processors and fp16 on GPUs that are fast at it."""
+    """How exactly networks compute; auto takes bf16 on processors and fp16 on GPUs that are fast at it."""
     codec: Annotated[str, arg(metavar="CODEC")] = "libx264"
     """Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ..."""
     crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None
@@ -201,7 +201,7 @@ class BenchOptions:
     device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
     """Where the networks run, the textbook's too; auto takes a GPU if there is one."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """How exactly the matting network computes; auto takes bf16 on processors and fp16 on GPUs that are fast at it."""
+    """How exactly networks compute; auto takes bf16 on processors and fp16 on GPUs that are fast at it."""
     preset: Annotated[str, arg(metavar="PRESET")] = "ultrafast"
     """Speed of the encoder, x264: ultrafast ... veryslow."""
     json: File = None

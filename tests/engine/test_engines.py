@@ -13,14 +13,12 @@ import torch
 from torch import nn
 
 from rvm import MattingNetwork
+from video_harmonizer import weights
 from video_harmonizer.engine import Program, make_engine
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
-from video_harmonizer.harmonizers import estimate_step
-from video_harmonizer.harmonizers.curvenet import CurveNet
-from video_harmonizer.harmonizers.estimator import CurveEstimator
-from video_harmonizer.harmonizers.s2crnet import S2CRNet
+from video_harmonizer.harmonizers.estimator import load_estimator
 from video_harmonizer.matting.network import as_checkpoint, load_network
 from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.sources import open_source
@@ -67,21 +65,18 @@ def test_openvino_gives_the_mattes_of_torch_frame_after_frame(dtype: type, refin
         assert np.abs(got.foreground.astype(int) - wanted.foreground)[mixed].max(initial=0) <= tolerance
 
 
-@pytest.mark.parametrize("network_type", [S2CRNet, CurveNet])
-def test_openvino_gives_the_curves_of_torch(network_type: type[S2CRNet] | type[CurveNet]):
-    torch.manual_seed(0)
-    network = network_type()
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("auto", 0.01)])
+@pytest.mark.parametrize("name", ["s2crnet", "curvenet"])
+def test_openvino_gives_the_curves_of_torch(name: str, precision: str, tolerance: float):
     rgb = frames(1, 90, 120)[0].rgb
     alpha = np.zeros((90, 120), np.uint8)
     alpha[20:70, 30:90] = 255
     thumbnails = make_thumbnails(rgb, Matte(alpha), rgb)
-    wanted = CurveEstimator(estimate_step.as_checkpoint(network, "reference"), TORCH).estimate(thumbnails, 256)
-    got = CurveEstimator(estimate_step.as_checkpoint(network, "subject"), openvino.OpenVINOEngine()).estimate(
-        thumbnails, 256
-    )
+    engines = TORCH, openvino.OpenVINOEngine(precision)
+    wanted, got = (load_estimator(name, weights.path(name), each).estimate(thumbnails, 256) for each in engines)
     assert got is not None
     assert wanted is not None
-    assert np.abs(got.table - wanted.table).max() < 1e-3
+    assert np.abs(got.table - wanted.table).max() < tolerance
 
 
 class Scale(nn.Module):

@@ -35,7 +35,7 @@ class CurveEstimator:
         self.side = side
         self._network = network
         self._engine = engine
-        self._ask = engine.prepare(Program(f"{network.key} estimate {side}", self._make), exact=True)
+        self._ask = engine.prepare(Program(f"{network.key} estimate {side}", self._make))
         self._warned = False
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
