@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from video_harmonizer import assemble
 from video_harmonizer.__main__ import COMMANDS, main, parse
@@ -204,7 +205,12 @@ def test_device_that_is_not_there_is_refused(name: str):
 
 
 def test_device_is_chosen_where_none_is_named():
-    assert assemble.choose_device("auto") in ("cpu", "cuda", "mps")
+    there = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert assemble.choose_device("auto") == there
+
+
+def test_the_processor_has_one_name():
+    assert assemble.choose_device("cpu:0") == assemble.choose_device("cpu") == "cpu"
 
 
 # --- settings files -------------------------------------------------------------------------------------------

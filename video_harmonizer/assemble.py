@@ -1,10 +1,10 @@
 """From options to the parts of a pipeline: everything is chosen here, once."""
 
+import ctypes
 import logging
 import math
 import platform
 from contextlib import ExitStack
-from ctypes.util import find_library
 from pathlib import Path
 
 from video_harmonizer import weights
@@ -79,20 +79,23 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = str(torch.device(name))
+        device = torch.device(name)
         torch.empty(0, device=device).cpu()  # back, too: torch knows devices that hold no data
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"--device {name}: not usable here ({reason}); give auto, cpu, cuda or mps") from error
-    return device
+    return "cpu" if device.type == "cpu" else str(device)  # of processors there is one, cpu:0
 
 
 def _may_have_accelerator() -> bool:
     """False where torch would find none for certain: to ask it costs more than all else that a start does."""
-    if platform.system() == "Linux":  # drivers' devices of Nvidia, of Nvidia in Windows' Linux, and of AMD
-        return any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd"))
-    if platform.system() == "Windows":
-        return find_library("nvcuda") is not None
+    library = {"Linux": "libcuda.so.1", "Windows": "nvcuda.dll"}.get(platform.system())
+    if library is None or Path("/dev/kfd").exists():  # AMD's
+        return True
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
     return True
 
 

@@ -29,4 +29,4 @@ def test_dataset_holds_the_composites_to_the_bit(tmp_path: Path):
 def test_each_kind_is_another_set(tmp_path: Path):
     data = make_data(tmp_path / "data")
     sets = {b"".join(each[0].tobytes() for each in validation_triples(data, 6, 1, kind)) for kind in get_args(Kind)}
-    assert len(sets) == len(KINDS) == 5
+    assert len(sets) == len(KINDS) == 6

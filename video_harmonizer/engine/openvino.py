@@ -7,7 +7,9 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from openvino.frontend import FrontEndManager
 from video_harmonizer.engine import Prepared, Program
 from video_harmonizer.errors import InputError
 from video_harmonizer.weights import cache
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 log = logging.getLogger(__name__)
 
@@ -53,14 +58,13 @@ class OpenVINOEngine:
         path = _kept_as(program.key)
         model = self._read(path)
         if model is None:
+            module, example = program.make()
             try:
-                model = _convert(program)
-            except InputError:  # of weights that are none
-                raise
+                model = _convert(module, example)
             except Exception as error:  # of many kinds, for instance where a frame of few pixels pools to nothing
                 log.warning("engine: OpenVINO can't take this network at this size, so torch runs it")
                 log.debug("%s", error)
-                return self._by_torch(program)
+                return self._by_torch(Program(program.key, lambda: (module, example)))
             _keep(model, path)
         narrow = self.precision == "bf16" and not exact
         settings = {
@@ -108,12 +112,11 @@ class OpenVINOEngine:
             return None
 
 
-def _convert(program: Program) -> ov.Model:
+def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:
     """Through the front end itself: `ov.convert_model` would reset the program's logging."""
     import torch
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    module, example = program.make()
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of the tracer: shapes are constants here, as is meant
         front_end = FrontEndManager().load_by_framework("pytorch")

@@ -72,6 +72,8 @@ def evaluate_command(options: EvaluateOptions) -> None:
             "weights": checkpoint.name if checkpoint else None,
             "weights_sha256": digest,
             "device": engine.device,
+            "engine": engine.name,
+            "precision": engine.precision,
             "seconds": round(time.monotonic() - began, 1),
             "estimator_ms": round(milliseconds(estimator.estimate, estimator.side), 2),
             "skipped": len(entries) - len(cases),  # pictures that could not be used, each named in a warning

@@ -29,7 +29,7 @@ from video_harmonizer.weights.registry import REGISTRY
 NAMES: tuple[Harmonizer, ...] = ("reinhard", "s2crnet", "curvenet", "duconet")  # as the rows go
 COST_NOTE = (
     "params: numbers learnt, millions; GMACs: 10^9 multiply-accumulates of convolutions and matrix products in one "
-    "estimate; ms: median time of one estimate, thumbnails to curves; {device} with {engine}."
+    "estimate; ms: median time of one estimate, thumbnails to curves; {device} with {engine} in {precision}."
 )
 CEILING_NOTE = (
     f"{CEILING}: fitted to the target itself, the closest of all rising curves (isotonic regression a channel): what "
@@ -83,6 +83,7 @@ def compare_command(options: CompareOptions) -> None:
             "resolution": options.resolution,
             "device": engine.device,
             "engine": engine.name,
+            "precision": engine.precision,
             "seconds": seconds,
             "skipped": len(entries) - len(cases[CEILING]),  # pictures that could not be used, named in warnings
             "harmonizers": {

@@ -29,7 +29,7 @@ class EstimateStep(nn.Module):
         self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor
     ) -> tuple[Tensor]:
         """Curves by their values at equal steps, (1, stages, 3, K), for `tone.sample`."""
-        return (self.network.knots(self.ask(foreground, foreground_mask, background, background_mask)),)
+        return (self.network.knots(self.ask(foreground, foreground_mask, background, background_mask).float()),)
 
     def ask(self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor) -> Tensor:
         """The network's own parameters of them."""

@@ -101,4 +101,4 @@ def load_estimator(name: str, path: Path, engine: Engine, side: int = SIZE) -> C
 
         return read_network(name, path)
 
-    return CurveEstimator(open_checkpoint(path, read), engine, side)
+    return CurveEstimator(open_checkpoint(path, f"estimator {name}", read), engine, side)

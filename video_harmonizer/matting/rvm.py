@@ -160,7 +160,11 @@ class RVMMatting(Matting):
         """Change the size once the network is ready for it, which it gets in another thread: frames go on meanwhile."""
 
         def change(size: tuple[int, int]) -> None:
-            self._steps_for(size, scale)
+            try:
+                self._steps_for(size, scale)
+            except InputError as error:  # of weights that were replaced
+                logger.warning("%s; mattes stay at their size", error)
+                return
             if scale == self._wanted:  # nothing else was asked for meanwhile
                 self._scale = scale
 
@@ -256,7 +260,7 @@ def load_rvm(path: Path, name: str) -> "Checkpoint[MattingNetwork]":
 
         return read_network(path, name)
 
-    return open_checkpoint(path, read)
+    return open_checkpoint(path, "rvm", read)
 
 
 def suitable_ratio(variant: str, size: Size) -> float:

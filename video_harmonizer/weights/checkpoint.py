@@ -12,12 +12,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from video_harmonizer.errors import InputError
 from video_harmonizer.weights import cache
 
 Network = TypeVar("Network")
 Facts = dict[str, str]
 
-_PACKAGES = ("rvm", "video_harmonizer.engine", "video_harmonizer.harmonizers", "video_harmonizer.matting")
+_PACKAGES = (
+    "rvm",
+    "video_harmonizer.engine",
+    "video_harmonizer.harmonizers",
+    "video_harmonizer.matting",
+    "video_harmonizer.weights",
+)
 
 
 @dataclass(frozen=True)
@@ -29,18 +36,29 @@ class Checkpoint(Generic[Network]):
     network: Callable[[], Network]
 
 
-def open_checkpoint(path: Path, read: Callable[[], tuple[Network, Facts]]) -> Checkpoint[Network]:
-    """A checkpoint that is read now if it never was, and otherwise when somebody asks for the network.
+def open_checkpoint(path: Path, kind: str, read: Callable[[], tuple[Network, Facts]]) -> Checkpoint[Network]:
+    """A checkpoint that is read now if it never was as this kind, and otherwise when somebody asks for the network.
 
     Args:
         path: the file that ``read`` reads.
+        kind: of network, for which it is read.
         read: the network, and what is to be known of it; raises InputError for a file that is none.
+
+    Returns:
+        A checkpoint whose network raises InputError where the file is no longer what it was.
     """
-    once = functools.cache(read)
     try:
-        key = _key(path)
+        key = _key(path, kind)
     except OSError:
         key = ""  # `read` says better what is wrong
+
+    @functools.cache
+    def once() -> tuple[Network, Facts]:
+        found = read()
+        if key and _key(path, kind) != key:  # what is made of it would be taken for the former weights' ever after
+            raise InputError(f"{path}: changed since the start, perhaps by a training; start again")
+        return found
+
     about = _recalled(key) if key else None
     if about is None:
         about = once()[1]
@@ -48,8 +66,9 @@ def open_checkpoint(path: Path, read: Callable[[], tuple[Network, Facts]]) -> Ch
     return Checkpoint(key, about, lambda: once()[0])
 
 
-def _key(path: Path) -> str:
+def _key(path: Path, kind: str) -> str:
     digest = hashlib.sha256(_code())
+    digest.update(f"{kind} {path.suffix}".encode())  # by which it is known how to read it
     with path.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:24]
