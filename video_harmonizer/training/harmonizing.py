@@ -104,9 +104,11 @@ def judge(network: Network, parameters: Tensor, batch: Batch, settings: Training
     composite, target = (as_float(batch[name][:, ::step, ::step]) for name in ("background", "target"))
     mask = as_float(batch["target_mask"][:, ::step, ::step, None])
     stages = network.draw(composite, parameters)
-    losses = {"relative_l1": torch.stack([relative_l1(stage, target, mask) for stage in stages]).sum()}
+    # half transparent pixels hold some of the scene, which no curve should correct: in use the person is unmixed first
+    solid = (2 * mask - 1).clamp(min=0)
+    losses = {"relative_l1": torch.stack([relative_l1(stage, target, solid) for stage in stages]).sum()}
     if settings.squared:
-        losses["squared"] = settings.squared * relative_l2(stages[-1], target, mask)
+        losses["squared"] = settings.squared * relative_l2(stages[-1], target, solid)
     return Outcome(losses, (torch.lerp(composite, stages[-1], mask), target))
 
 
