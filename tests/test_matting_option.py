@@ -178,7 +178,7 @@ def published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """RobustVideoMatting's file in the user's cache, as far as its checksum says."""
     entry = dataclasses.replace(REGISTRY["rvm_mobilenetv3"], sha256=None)
     monkeypatch.setitem(REGISTRY, "rvm_mobilenetv3", entry)
-    location(entry).parent.mkdir(parents=True)
+    location(entry).parent.mkdir(parents=True, exist_ok=True)
     save_weights(location(entry))
     record(entry, sha256_of(location(entry)))
 

@@ -65,6 +65,19 @@ def test_each_stage_adds_its_loss_and_the_background_stays(loader: DataLoader):
     assert sparse == pytest.approx(loss, rel=0.15)
 
 
+def test_what_shines_through_half_transparent_pixels_does_not_count(loader: DataLoader):
+    batch, network, same = next(iter(loader)), CurveNet(), torch.linspace(0, 1, 33).expand(3, 3, 33)
+    batch["target_mask"][:] = 0
+    batch["target_mask"][:, 8:24, 8:24] = 255
+    batch["target_mask"][:, 8:24, 24:] = 127
+    batch["background"], batch["target"] = batch["target"].clone(), batch["target"].clone()
+    assert judge(network, same, batch, Training()).losses["relative_l1"].item() < 1e-6
+    batch["background"][:, :, 24:] += 50  # modulo 256
+    assert judge(network, same, batch, Training()).losses["relative_l1"].item() < 1e-6
+    batch["background"][:, :, 8:24] += 50
+    assert judge(network, same, batch, Training()).losses["relative_l1"].item() > 0.1
+
+
 def test_squared_errors_count_as_much_as_they_are_told_to(loader: DataLoader):
     batch, network, ones = next(iter(loader)), CurveNet(), torch.linspace(0, 1, 33).expand(3, 3, 33)
     without, once, twice = (judge(network, ones, batch, Training(squared=weight)).losses for weight in (0, 1, 2))
