@@ -134,6 +134,22 @@ def test_matted_cuts_have_soft_edges(data: Path):
     assert softness(1) > 1.5 * softness(0)
 
 
+def test_another_photograph_shines_through_the_edges_of_half_of_the_matted_cuts(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    mixture = Mixture(moved=0, untouched=1, clean_cut=1, matted=1, retouched=0, natural=1)
+    supply = CompositeDataset(Photographs(data, "train"), read_luts(data)[0], SIDE, seed=0, mixture=mixture)
+    targets = []
+    for level in (0, 1):
+        monkeypatch.setattr(supply, "_another", lambda shape, _, level=level: np.full((*shape, 3), level, np.float32))
+        targets.append([supply[index] for index in range(40)])
+    pairs = zip(*targets, strict=True)
+    differ = [(one["target"].int() - other["target"].int()).abs() > 3 for one, other in pairs]  # levels
+    assert 10 <= sum(bool(where.any()) for where in differ) <= 30
+    for where, sample in zip(differ, targets[0], strict=True):
+        assert not where[sample["target_mask"] == 0].any()
+
+
 def test_thumbnails_mask_is_mostly_that_of_the_target(data: Path):
     supply = dataset(data)
     samples = [supply[index] for index in range(40)]

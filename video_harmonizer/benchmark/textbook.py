@@ -12,11 +12,9 @@ from torch import Tensor
 from rvm import MattingNetwork
 from video_harmonizer.benchmark.meters import Stopwatch
 from video_harmonizer.frame import Frame, Matte
-from video_harmonizer.harmonizers.estimate_step import EstimateStep
-from video_harmonizer.harmonizers.s2crnet import S2CRNet
+from video_harmonizer.harmonizers.estimate_step import EstimateStep, read_network
 from video_harmonizer.matting import Matting
 from video_harmonizer.thumbnails import make_thumbnails
-from video_harmonizer.weights.load import load_into, read_metadata, read_state
 
 Found = tuple[Tensor, Tensor]  # the person's colours (1, 3, H, W) and alpha (1, 1, H, W), float 0..1
 
@@ -120,10 +118,8 @@ def sum_of_clamps(image: Tensor, parameters: Tensor) -> Tensor:
 
 def load_s2crnet(path: Path) -> EstimateStep:
     """The network of a checkpoint, asked as the application asks it; raises InputError."""
-    about = read_metadata(path)
-    network = S2CRNet(int(about.get("stages", 2)))
-    load_into(network, read_state(path), str(path))
-    return EstimateStep(network, about.get("semantic") == "true")
+    network, about = read_network("s2crnet", path)
+    return EstimateStep(network, about["semantic"] == "true")
 
 
 def to_float(rgb: np.ndarray, device: torch.device) -> Tensor:
