@@ -19,6 +19,7 @@ LAYERS = {
     "video_harmonizer": NOUNS,
     "video_harmonizer.errors": NOUNS,
     "video_harmonizer.frame": NOUNS,
+    "video_harmonizer.compiled": NOUNS,
     "video_harmonizer.config": NOUNS,
     "video_harmonizer.ahead": NOUNS,
     "video_harmonizer.tone": NOUNS,

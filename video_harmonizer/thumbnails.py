@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import cv2
-import numba
 import numpy as np
 
+from video_harmonizer.compiled import compiled
 from video_harmonizer.frame import Matte
 
 SIZE = 256  # what the published networks were trained on
@@ -74,7 +74,7 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
     return image
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def paste(person: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
     """Blend (H, W, 3) uint8 pictures by (H, W) uint8 alpha, rounded to nearest."""
     mixed = np.empty_like(person)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from functools import cache
 
 import cv2
-import numba
 import numpy as np
+
+from video_harmonizer.compiled import compiled
 
 # (Kr, Kb) by FFmpeg's AVColorSpace number; ITU-T H.273, table 4, equations 38 to 46.
 LUMA_WEIGHTS = {
@@ -81,7 +82,7 @@ def _apply(planes: Sequence[np.ndarray], affine: np.ndarray) -> np.ndarray:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _mix(
     first: np.ndarray, second: np.ndarray, third: np.ndarray, affine: np.ndarray, top: np.float32, out: np.ndarray
 ) -> None:

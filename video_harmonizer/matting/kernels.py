@@ -3,14 +3,17 @@
 The frame's way to low resolution, the fast guided filter's regression there, and the way back.
 """
 
-import numba
+from functools import partial
+
 import numpy as np
+
+from video_harmonizer.compiled import compiled
 
 EPSILON = 1e-5  # as `rvm.refiner.EPSILON`, which would bring torch
 EDGE = -1  # alpha is neither 0 nor 255 for certain
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def shrink(rgb: np.ndarray, scale: float, out: np.ndarray) -> None:
     """Sample a frame bilinearly, as `rvm.network.downsample` does, straight into the network's layout.
 
@@ -39,7 +42,7 @@ def shrink(rgb: np.ndarray, scale: float, out: np.ndarray) -> None:
 
 
 # dividing as NumPy does: Python's check for zeros would cost half of the speed, and variance + epsilon is over zero
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@partial(compiled, error_model="numpy")
 def fit_lines(base: np.ndarray, answer: np.ndarray, epsilon: float, a: np.ndarray, b: np.ndarray) -> None:
     """The guided filter's local regression, as `rvm.refiner.FastGuidedFilter` has it, in one pass.
 
@@ -99,7 +102,7 @@ def apply_coefficients(
     _meet(rgb, a, b, alpha, foreground)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _meet(rgb: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: np.ndarray, foreground: np.ndarray) -> None:
     """Write alpha everywhere, and the foreground where it is not the frame's colour."""
     height, width = alpha.shape
@@ -155,7 +158,7 @@ def _meet(rgb: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: np.ndarray, fore
             begin = end
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _settle(
     a: np.ndarray, b: np.ndarray, y0: int, y1: int, left: np.ndarray, ends: np.ndarray, kinds: np.ndarray
 ) -> int:

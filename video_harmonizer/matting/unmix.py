@@ -6,9 +6,9 @@ where they are seen pure, in a small picture.
 """
 
 import cv2
-import numba
 import numpy as np
 
+from video_harmonizer.compiled import compiled
 from video_harmonizer.frame import Matte
 
 HEXAGON = np.array([[-0.5, 1, -0.5], [np.sqrt(0.75), 0, -np.sqrt(0.75)]], np.float32)  # gray is at (0, 0)
@@ -120,7 +120,7 @@ def _noise_margin(rgb: np.ndarray, behind: np.ndarray, screen: np.ndarray, key: 
     return float(np.clip(4 * np.median(np.abs(off)), *MARGINS))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _unmix(
     rgb: np.ndarray,
     behind: np.ndarray,

@@ -3,8 +3,9 @@
 Where nobody is, the backdrop is copied by NumPy, whose copy runs at memory's speed; the rest is written over it.
 """
 
-import numba
 import numpy as np
+
+from video_harmonizer.compiled import compiled
 
 OPAQUE, HALF = np.uint32(255), np.uint32(127)
 
@@ -49,7 +50,7 @@ def blend_pair(
     _blend_pair(rgb, foreground, alpha, table, harmonized, paste)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _blend(rgb: np.ndarray, foreground: np.ndarray, alpha: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
     """Over what ``out`` holds."""
     height, width = alpha.shape
@@ -65,7 +66,7 @@ def _blend(rgb: np.ndarray, foreground: np.ndarray, alpha: np.ndarray, table: np
                     out[y, x, c] = (mixed + HALF) // OPAQUE
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _blend_pair(
     rgb: np.ndarray,
     foreground: np.ndarray,

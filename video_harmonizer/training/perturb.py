@@ -9,8 +9,9 @@ All take and give (N, 3) float32 RGB 0..1.
 from collections.abc import Callable
 
 import cv2
-import numba
 import numpy as np
+
+from video_harmonizer.compiled import compiled
 
 Colors = np.ndarray  # (N, 3) float32 RGB 0..1
 Random = np.random.Generator
@@ -158,7 +159,7 @@ def split_tone(colors: Colors, random: Random) -> Colors:
     return colors + tints[0] * (1 - luma) ** 2 + tints[1] * luma**2
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def apply_lut(colors: Colors, lut: np.ndarray) -> Colors:
     """Trilinear look-up in a (K, K, K, 3) float32 table, indexed [blue, green, red] as .cube files are."""
     last = lut.shape[0] - 1
