@@ -16,9 +16,11 @@ from video_harmonizer.frame import Views
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.given import GivenMask
 from video_harmonizer.options import ImageOptions, LiveOptions, Options, VideoOptions
-from video_harmonizer.pipeline import Pipeline, run
+from video_harmonizer.pipeline import Pipeline, Run, run
 from video_harmonizer.report import Report, WarningList
 from video_harmonizer.sinks import Sink
+from video_harmonizer.sinks.image_files import ImageFileSink
+from video_harmonizer.sinks.staging import StagedFile
 from video_harmonizer.sinks.window import QUIT, WindowSink
 from video_harmonizer.sinks.writer import ThreadedWriter
 from video_harmonizer.sources import Source, open_source
@@ -62,17 +64,15 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
         source = _opened(cleanup, str(options.picture))
         if source.info.frames != 1:
             raise InputError(f"{options.picture}: not one picture; for videos and sequences use the video command")
-        inputs = [path for path in (options.picture, options.mask) if path]
+        others = [options.mask] if options.mask else [Path(str(options.background)), Path(options.matting)]
+        sink = _abandoned_on_failure(cleanup, ImageFileSink(options.output, source.info, [options.picture, *others]))
         matting: Matting
         background: Background
         if options.mask is not None:
-            sink = _opened_file(cleanup, options.output, source, options, inputs)
-            matting = GivenMask(read_image(options.mask), str(options.mask))
+            matting = GivenMask(read_image(options.mask, in_srgb=False), str(options.mask))
             background = Original()
         else:
             assert options.background is not None
-            inputs += [Path(options.background), Path(options.matting)]
-            sink = _opened_file(cleanup, options.output, source, options, inputs)
             background = open_background(options.background)
             matting = assemble.make_matting(options, engine, source.info, cleanup)
         pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
@@ -91,7 +91,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
             window = WindowSink("Video Harmonizer")
             cleanup.callback(window.close)
             sinks.append(window)
-        source = _opened(cleanup, options.source)
+        source = _opened(cleanup, options.source, options.fps)
         if options.output is not None:
             inputs = [Path(options.source), Path(options.background), Path(options.matting)]
             sinks.append(_opened_file(cleanup, options.output, source, options, inputs))
@@ -102,7 +102,8 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
             source = PrefetchSource(source)
             cleanup.callback(source.close)
         pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
-        watch = LiveWatch(pipeline, options.fps, window, None if live_source else Pace(), source.info.frames == 1)
+        fps = min(options.fps, float(source.info.rate or options.fps))  # more frames than come need no effort
+        watch = LiveWatch(pipeline, fps, window, None if live_source else Pace(), source.info.frames == 1)
         in_real_time = live_source or window is not None  # else nobody waits for a frame
         goes_on = watch.after_frame if in_real_time else lambda views: True
         return _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget.changes)
@@ -172,32 +173,42 @@ def _process(
     after_frame: Callable[[Views], bool] = lambda views: True,
     kept_up_by: Sequence[str] = (),
 ) -> int:
-    with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
+    with ExitStack() as cleanup:
+        report = StagedFile(options.report) if options.report else None  # now: what can't be written is said before
+        if report:
+            cleanup.callback(report.discard)  # does nothing once it is published
+        with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
 
-        def advance(views: Views) -> bool:
-            bar.update()
-            return after_frame(views)
+            def advance(views: Views) -> bool:
+                bar.update()
+                return after_frame(views)
 
-        done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
-    if options.report is not None:
-        Report.of(done, pipeline, engine, warnings.texts, list(kept_up_by)).write(options.report)
+            done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
+        _tell(options, done)
+        if report:
+            report.publish_text(Report.of(done, pipeline, engine, warnings.texts, list(kept_up_by)).to_json())
+    return INTERRUPTED if done.interrupted else 0
+
+
+def _tell(options: VideoOptions | ImageOptions | LiveOptions, done: Run) -> None:
     log.info("%d frames in %.1f s (%.1f a second)", done.frames_out, done.seconds, done.frames_out / done.seconds)
     if options.output is not None:
         log.info("written to %s", options.output)
     if done.interrupted:
         log.info("stopped by Ctrl-C: what was done until then is complete and playable")
-    return INTERRUPTED if done.interrupted else 0
 
 
-def _opened(cleanup: ExitStack, text: str) -> Source:
-    source = open_source(text)
+def _opened(cleanup: ExitStack, text: str, rate: float = 30) -> Source:
+    source = open_source(text, rate)
     cleanup.callback(source.close)
     return source
 
 
 def _opened_file(cleanup: ExitStack, path: Path, source: Source, options: Options, inputs: list[Path]) -> Sink:
-    sink = ThreadedWriter(assemble.open_file_sink(path, source.info, options, inputs))
+    return _abandoned_on_failure(cleanup, ThreadedWriter(assemble.open_file_sink(path, source.info, options, inputs)))
 
+
+def _abandoned_on_failure(cleanup: ExitStack, sink: Sink) -> Sink:
     def abandon() -> None:
         sink.abort()  # does nothing once the sink is closed
         if sink.kept:

@@ -3,10 +3,7 @@
 import json
 import logging
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from video_harmonizer.errors import InputError
 
 if TYPE_CHECKING:  # they bring the networks' packages, and the command line is to answer before those are loaded
     from video_harmonizer.engine import Engine
@@ -65,9 +62,6 @@ class Report:
             interrupted=run.interrupted,
         )
 
-    def write(self, path: Path) -> None:
-        """Raises InputError where the file can't be written."""
-        try:
-            path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: the report can't be written: {error.strerror}; give another place") from error
+    def to_json(self) -> str:
+        """The file's text."""
+        return json.dumps(asdict(self), indent=2) + "\n"

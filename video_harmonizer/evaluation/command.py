@@ -18,7 +18,7 @@ from video_harmonizer.evaluation.results import Results, aligned, table
 from video_harmonizer.evaluation.sheet import page
 from video_harmonizer.iharmony4 import list_entries
 from video_harmonizer.options import EvaluateOptions, Options
-from video_harmonizer.sinks.staging import StagedFile, cannot_write
+from video_harmonizer.sinks.staging import StagedFile
 from video_harmonizer.weights.cache import sha256_of
 
 SUFFIXES = {"--json": ".json", "--html": ".html", "--markdown": ".md"}
@@ -82,10 +82,10 @@ def evaluate_command(options: EvaluateOptions) -> None:
         rows, notes = table({estimator.name: results}), _notes(facts)
         print("\n".join([aligned(rows), "", *notes]))
         if as_json is not None:
-            write(as_json, json.dumps(results.to_json() | facts, indent=2) + "\n")
+            as_json.publish_text(json.dumps(results.to_json() | facts, indent=2) + "\n")
         if as_html is not None and gallery is not None:
             title = f"{estimator.name} on the {options.split} split of {options.dataset.resolve().name}"
-            write(as_html, page(title, rows, notes, gallery))
+            as_html.publish_text(page(title, rows, notes, gallery))
 
 
 def staged(cleanup: ExitStack, option: str, path: Path | None, inputs: Iterable[Path]) -> StagedFile | None:
@@ -97,15 +97,6 @@ def staged(cleanup: ExitStack, option: str, path: Path | None, inputs: Iterable[
     place = StagedFile(path, inputs)
     cleanup.callback(place.discard)  # does nothing once it is published
     return place
-
-
-def write(place: StagedFile, text: str) -> None:
-    """Publish the text there; raises InputError where the disk does not let it."""
-    try:
-        place.path.write_text(text, encoding="utf-8")
-        place.publish()
-    except OSError as error:
-        raise cannot_write(place.final, error) from error
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:

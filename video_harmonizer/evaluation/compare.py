@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from video_harmonizer import assemble, weights
 from video_harmonizer.errors import InputError
-from video_harmonizer.evaluation.command import CONVENTIONS, METRICS, RESOLUTIONS, staged, write
+from video_harmonizer.evaluation.command import CONVENTIONS, METRICS, RESOLUTIONS, staged
 from video_harmonizer.evaluation.compare_costs import Cost, cost_of
 from video_harmonizer.evaluation.compare_gallery import CEILING, Comparison, ComparisonGallery
 from video_harmonizer.evaluation.compare_published import PUBLISHED
@@ -98,12 +98,12 @@ def compare_command(options: CompareOptions) -> None:
         rows, notes = whole_table(results, costs), _notes(facts)
         print("\n".join([aligned(rows), "", *notes]))
         if as_json is not None:
-            write(as_json, json.dumps(facts, indent=2) + "\n")
+            as_json.publish_text(json.dumps(facts, indent=2) + "\n")
         if as_markdown is not None:
-            write(as_markdown, "\n".join([markdown(rows), "", *(f"- {note}" for note in notes)]) + "\n")
+            as_markdown.publish_text("\n".join([markdown(rows), "", *(f"- {note}" for note in notes)]) + "\n")
         if as_html is not None and gallery is not None:
             title = f"Harmonizers on the {options.split} split of {options.dataset.resolve().name}"
-            write(as_html, page(title, rows, notes, gallery))
+            as_html.publish_text(page(title, rows, notes, gallery))
 
 
 def choose(options: CompareOptions) -> dict[str, Options]:

@@ -33,6 +33,14 @@ class StagedFile:
         """Give the file its final name, in one step."""
         self.path.replace(self.final)
 
+    def publish_text(self, text: str) -> None:
+        """Write the text and give it its final name; raises InputError where the disk does not let it."""
+        try:
+            self.path.write_text(text, encoding="utf-8")
+            self.publish()
+        except OSError as error:
+            raise cannot_write(self.final, error) from error
+
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
 
@@ -50,13 +58,20 @@ def _check_output_file(path: Path, inputs: Iterable[Path]) -> None:
         raise InputError(f"{path}: it is a folder; give the name of a file in it")
     if path.exists():
         for other in inputs:
-            if other.exists() and path.samefile(other):
+            if _is_there(other) and path.samefile(other):
                 raise InputError(f"{path}: it is also read ({other}); give the output another name")
         if not path.is_file():
             raise InputError(f"{path}: not an ordinary file; give another name")
         if not os.access(path, os.W_OK):
             raise InputError(f"{path}: it exists and may not be changed; give another name")
     check_folder(path, path.resolve().parent)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its name is too long, if it is a file's at all
+        return False
 
 
 def check_folder(path: Path, folder: Path) -> None:

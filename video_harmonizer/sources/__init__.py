@@ -23,29 +23,37 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-def open_source(text: str) -> Source:
+def open_source(text: str, rate: float = 30, in_srgb: bool = True) -> Source:
     """Open what a person named.
 
     ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern;
     ``demo`` the clip that comes along; a
     folder, ``frames/%04d.png`` or ``frames/*.png`` an image sequence; a name that ends like a picture's a
-    photograph; anything else a video file. Raises InputError for what can't be read.
+    photograph; anything else a video file.
+
+    Args:
+        rate: frames a second to ask a camera for.
+        in_srgb: convert pictures of another colour profile; not wanted of masks.
+
+    Raises:
+        InputError: it can't be read.
     """
     try:
-        return _open(text)
+        return _open(text, rate, in_srgb)
     except OSError as error:  # the name is too long, a folder on the way is closed, ...
         raise InputError(f"{text}: it can't be read ({error.strerror}); check its name and permissions") from None
 
 
-def _open(text: str) -> Source:
+def _open(text: str, rate: float, in_srgb: bool) -> Source:
     # Each kind is imported when it is asked for: PyAV must not be loaded unless a video file is read (an OpenCV
     # window that opens after it freezes).
     if not text:
         raise InputError("source: no name; give a video file, a picture, a folder of pictures or a camera's number")
-    if camera := re.fullmatch(r"(?:/dev/video)?(\d+)", text):
+    camera = re.fullmatch(r"(?:/dev/video)?(\d+)", text)
+    if camera and (text.startswith("/") or not Path(text).exists()):  # folders of pictures may be called 2024
         from video_harmonizer.sources.webcam import WebcamSource
 
-        return WebcamSource(int(camera[1]))
+        return WebcamSource(int(camera[1]), rate=rate)
     if text == "demo" and not Path(text).exists():
         from video_harmonizer.sources.demo import DemoSource
 
@@ -59,9 +67,9 @@ def _open(text: str) -> Source:
 
     path = Path(text)
     if is_sequence(path):
-        return ImageSequenceSource(path)
+        return ImageSequenceSource(path, in_srgb=in_srgb)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return PhotographSource(path)
+        return PhotographSource(path, in_srgb)
     from video_harmonizer.sources.video_file import VideoFileSource
 
     return VideoFileSource(path)

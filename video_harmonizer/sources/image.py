@@ -3,8 +3,10 @@
 import io
 import logging
 import re
+import warnings
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -26,10 +28,14 @@ def is_sequence(path: Path) -> bool:
     return path.is_dir() or (is_pattern and not path.exists())
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, in_srgb: bool = True) -> np.ndarray:
     """Read a picture as upright (H, W, 3) sRGB, uint8 or uint16. Gray is spread, alpha left out, EXIF obeyed.
 
-    Raises InputError for what is missing, not a picture, or smaller than 2x2.
+    Args:
+        in_srgb: convert colours of another profile. A mask's levels are no colours: they stay as they are.
+
+    Raises:
+        InputError: it is missing, not a picture, or smaller than 2x2.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; give a picture")
@@ -53,14 +59,17 @@ def read_image(path: Path) -> np.ndarray:
     height, width = bgr.shape[:2]
     if min(height, width) < 2:
         raise InputError(f"{path}: {width}x{height} picture; give one of at least 2x2")
-    return _in_srgb(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), encoded, path)
+    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return _in_srgb(rgb, encoded, path) if in_srgb else rgb
 
 
 def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
     """Pixels of another colour profile, as a phone's Display P3 or a camera's Adobe RGB, converted."""
     try:
-        with Image.open(io.BytesIO(encoded.tobytes())) as header:
-            embedded = header.info.get("icc_profile")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # no pixel is decoded here
+            with Image.open(io.BytesIO(encoded.tobytes())) as header:
+                embedded = header.info.get("icc_profile")
         if not embedded:
             return rgb
         profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
@@ -73,16 +82,16 @@ def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
             return rgb
         converted = ImageCms.profileToProfile(Image.fromarray(rgb), profile, ImageCms.createProfile("sRGB"))
         return rgb if converted is None else np.array(converted)
-    # a damaged profile says nothing; and OpenCV reads more, and larger pictures, than Pillow
-    except (ImageCms.PyCMSError, OSError, Image.DecompressionBombError):
+    # a damaged profile says nothing; and OpenCV reads more, larger and more damaged pictures than Pillow
+    except (ImageCms.PyCMSError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return rgb
 
 
 class PhotographSource:
-    """One picture as a source of one frame."""
+    """One picture as a source of one frame; ``in_srgb`` as in `read_image`."""
 
-    def __init__(self, path: Path) -> None:
-        self._rgb = read_image(path)
+    def __init__(self, path: Path, in_srgb: bool = True) -> None:
+        self._rgb = read_image(path, in_srgb)
         height, width = self._rgb.shape[:2]
         bits = self._rgb.dtype.itemsize * 8
         self.info = SourceInfo(str(path), width, height, rate=None, frames=1, bits=bits)
@@ -102,13 +111,15 @@ class ImageSequenceSource:
     Args:
         path: a folder, a printf pattern (``frames/%04d.png``) or a glob (``frames/*.png``).
         rate: frames a second.
+        in_srgb: see `read_image`.
     """
 
-    def __init__(self, path: Path, rate: Fraction = Fraction(25)) -> None:
+    def __init__(self, path: Path, rate: Fraction = Fraction(25), in_srgb: bool = True) -> None:
         self._paths = _matching(path)
         if not self._paths:
             raise InputError(f"{path}: no pictures there; wanted {', '.join(sorted(IMAGE_SUFFIXES))} files")
-        self._first: np.ndarray | None = read_image(self._paths[0])
+        self._read = partial(read_image, in_srgb=in_srgb)
+        self._first: np.ndarray | None = self._read(self._paths[0])
         self._shape, self._dtype = self._first.shape, self._first.dtype
         self._closed = False
         height, width = self._shape[:2]
@@ -126,7 +137,7 @@ class ImageSequenceSource:
         for index, path in enumerate(self._paths):
             if self._closed:
                 return
-            rgb = read_image(path) if self._first is None else self._first
+            rgb = self._read(path) if self._first is None else self._first
             self._first = None
             if (rgb.shape, rgb.dtype) != (self._shape, self._dtype):
                 got, wanted = _kind(rgb.shape, rgb.dtype), _kind(self._shape, self._dtype)
@@ -139,7 +150,9 @@ class ImageSequenceSource:
 
 def _matching(path: Path) -> list[Path]:
     if path.is_dir():
-        found = [entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
+        # names that begin with a dot are hidden: macOS puts a ._name.png beside pictures on other disks
+        entries = (entry for entry in path.iterdir() if not entry.name.startswith("."))
+        found = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
     elif printf := PRINTF_NUMBER.search(path.name):
         before, after = path.name[: printf.start()], path.name[printf.end() :]
         numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after))
