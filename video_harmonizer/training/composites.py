@@ -17,11 +17,16 @@ from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import Pieces
 
 WORK = (0.8, 1.4)  # sides of thumbnails: how large the pictures are that are composed; photographs are of all sizes
+AS_LARGE = 0.5  # of them are as large as the thumbnails, as when a dataset is resized before all else
+HARD = 0.35  # of the masks are given without soft edges, as iHarmony4's are; in the others the rim's pixels are shared
 DYED = 0.5  # of the people may get some of their clothes in another colour, if a place that is not skin is hit
-TRANSFERRED = 0.45  # of the foreign foregrounds have another foreground's colours, the others are graded
+TRANSFERRED = 0.55  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 BEYOND = 12  # pixels by which what is cut out goes on beyond its rim, at least
-MIN_REGION = 0.01  # of the picture: a smaller foreground says too little of its colours
+REGIONS = 0.3  # of the foregrounds are regions of like colour
+BORROWED = 0.25  # have another photograph's mask
+SMALLEST = 0.15  # of their sides to which borrowed masks shrink: photographs' own are mostly of large things
+MIN_REGION = 0.004  # of the picture: a smaller foreground says too little of its colours
 MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
 
 
@@ -30,11 +35,11 @@ class Mixture:
     """The shares of several kinds of composites."""
 
     moved: float = 0.2  # foregrounds cut out cleanly that kept their light where the scene has another, often night
-    untouched: float = 0.3  # of the others are harmonious already: there is nothing to do
+    untouched: float = 0.25  # of the others are harmonious already: there is nothing to do
     clean_cut: float = 0.2  # of them have a rim that tells nothing, as before another scene
     matted: float = 0.7  # of all cut out cleanly have a matting network's soft edges, at times with what lay behind
     retouched: float = 0.2  # of them were retouched, the scene is as the camera gave it, as in iHarmony4's HAdobe5k
-    natural: float = 0.55  # of what is left has a scene as photographed, as in iHarmony4; others are developed anew
+    natural: float = 0.6  # of what is left has a scene as photographed, as in iHarmony4; others are developed anew
 
 
 class CompositeDataset(Dataset):
@@ -61,7 +66,7 @@ class CompositeDataset(Dataset):
             sample = self._draw(random)
             if sample is not None:
                 return sample
-        raise InputError(f"{self.photographs.root}: hardly a foreground that covers 1 to 90 % of its picture")
+        raise InputError(f"{self.photographs.root}: hardly a foreground that covers 0.4 to 90 % of its picture")
 
     def _draw(self, random: np.random.Generator) -> dict[str, Tensor] | None:
         image, mask, group, person = self._cut_out(random)
@@ -72,6 +77,8 @@ class CompositeDataset(Dataset):
             return None
         composite, mask, target = triple
         given = mask if random.random() < 0.8 else _imperfect(mask, random)
+        if random.random() < HARD:
+            given = np.where(given > 127, np.uint8(255), np.uint8(0))
         thumbnails = make_thumbnails(composite, Matte(given), composite, self.size)
         if thumbnails is None:
             return None
@@ -88,16 +95,18 @@ class CompositeDataset(Dataset):
         photographs = self.photographs
         any_row = photographs.rows[random.integers(len(photographs.rows))]
         choice = random.random()
-        if choice < 0.25 or not photographs.groups:
+        if choice < REGIONS or not photographs.groups:
             group, person = [any_row], False
             image = photographs.images[any_row.image]
             mask = fit(self._pieces_of(any_row.image).propose_region(random), image)
         else:
             group = photographs.groups[random.integers(len(photographs.groups))]
             row = group[random.integers(len(group))]
-            person = bool(row.person) and choice >= 0.4  # under a borrowed mask is something else
-            image = photographs.images[(any_row if choice < 0.4 else row).image]
-            mask = fit(photographs.masks[row.mask], image)
+            borrowed = choice < REGIONS + BORROWED
+            person = bool(row.person) and not borrowed  # under a borrowed mask is something else
+            image = photographs.images[(any_row if borrowed else row).image]
+            mask = photographs.masks[row.mask]
+            mask = fit(_elsewhere(mask, random) if borrowed else mask, image)
         height, width = mask.shape
         share = random.uniform(0.7, 1.0, 2)
         h, w = int(height * share[0]), int(width * share[1])
@@ -105,7 +114,7 @@ class CompositeDataset(Dataset):
         image, mask = image[top : top + h, left : left + w], mask[top : top + h, left : left + w]
         if random.random() < 0.5:
             image, mask = image[:, ::-1], mask[:, ::-1]
-        side = round(self.size * random.uniform(*WORK))
+        side = self.size if random.random() < AS_LARGE else round(self.size * random.uniform(*WORK))
         image, mask = (cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in (image, mask))
         if person and random.random() < DYED:
             image = perturb.dye(image, mask, random)
@@ -157,7 +166,8 @@ class CompositeDataset(Dataset):
         if random.random() < 0.25:
             composite += np.float32(random.uniform(0.005, 0.03)) * random.standard_normal(composite.shape, np.float32)
         # dithered: gaps between levels would betray what was changed, and thumbnails of real composites have none
-        levels = (composite.clip(0, 1) * 255 + random.random(composite.shape, np.float32)).astype(np.uint8)
+        dither = random.random(composite.shape, np.float32)
+        levels = np.minimum(composite.clip(0, 1) * 255 + dither, 255).astype(np.uint8)
         if random.random() < 0.25:
             levels = _compressed(levels, quality=int(random.integers(40, 96)))
         return levels, mask, np.rint(_over(scene, foreground, mask) * 255).astype(np.uint8)
@@ -227,6 +237,17 @@ def _continued(picture: np.ndarray, depth: np.ndarray, margin: int) -> np.ndarra
     mirrored, mirrors_sound = (cv2.remap(plate, x, y, cv2.INTER_LINEAR) for plate in (picture, sound))
     beyond = np.where(mirrors_sound[..., None] > 0.9, mirrored, np.where(weight[..., None] > 0, mean, picture))
     return np.where(sound[..., None] > 0, picture, beyond)
+
+
+def _elsewhere(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """What the mask shows, smaller and at another place of a picture of the same size."""
+    height, width = mask.shape
+    scale = np.exp(random.uniform(np.log(SMALLEST), 0))
+    h, w = round(height * scale), round(width * scale)
+    top, left = random.integers(height - h + 1), random.integers(width - w + 1)
+    moved = np.zeros_like(mask)
+    moved[top : top + h, left : left + w] = cv2.resize(mask, (w, h), interpolation=cv2.INTER_AREA)
+    return moved
 
 
 def _drawn_by_hand(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 from skimage.segmentation import felzenszwalb
 
 SIDE = 96  # pixels at which regions are sought: their outlines need no more
-SHARES = (0.05, 0.45)  # of the picture that a foreground covers
+SHARES = (0.008, 0.45)  # of the picture that a foreground covers; the logarithm is evenly spread
 
 
 class Pieces:
@@ -35,7 +35,7 @@ class Pieces:
         """
         member = np.zeros(len(self._areas), bool)
         member[self._map[tuple(random.integers(0, SIDE, 2))]] = True
-        wanted = random.uniform(*SHARES) * SIDE * SIDE
+        wanted = np.exp(random.uniform(*np.log(SHARES))) * SIDE * SIDE
         while self._areas[member].sum() < wanted:
             neighbours = np.flatnonzero(self._touching[member].any(0) & ~member)
             if not len(neighbours):
