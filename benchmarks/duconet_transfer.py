@@ -28,7 +28,7 @@ from video_harmonizer.evaluation.evaluate import LEVELS, render
 from video_harmonizer.evaluation.metrics import psnr
 from video_harmonizer.frame import Matte
 from video_harmonizer.harmonizers.duconet_estimator import DucoNetEstimator, load_duconet
-from video_harmonizer.iharmony4 import Sample, list_entries, read_sample
+from video_harmonizer.iharmony4 import Sample, list_entries, read_sample, resize
 from video_harmonizer.sinks.staging import check_output_file
 from video_harmonizer.thumbnails import bounding_box, make_thumbnails, shrink
 
@@ -108,7 +108,7 @@ def check(
     found: list[Transfer] = []
     worst = None
     for entry in tqdm(list_entries(dataset, "test")[:count], unit="image", disable=None):
-        sample = read_sample(entry, size)
+        sample = read_sample(entry) if size is None else resize(read_sample(entry), size)
         compared = compare(estimator, sample)
         if compared is None:
             log.warning("%s: no answer", entry.name)

@@ -41,7 +41,7 @@ from video_harmonizer.harmonizers.duconet import MULTIPLE
 from video_harmonizer.harmonizers.duconet_estimator import DucoNetEstimator, load_duconet
 from video_harmonizer.harmonizers.estimator import CurveEstimator, load_estimator
 from video_harmonizer.harmonizers.reinhard import reinhard
-from video_harmonizer.iharmony4 import Entry, Sample, list_entries, read_sample
+from video_harmonizer.iharmony4 import Entry, Sample, list_entries, read_sample, resize
 from video_harmonizer.options import CompareOptions, Options, Side
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.temporal.steady import Estimator
@@ -66,7 +66,7 @@ def measure(chosen: Options, entries: list[Entry], size: int, full: bool) -> dic
     Args:
         full: run it on the full size, instead of asking with thumbnails.
     """
-    samples = [read_sample(entry, size) for entry in entries]
+    samples = [resize(read_sample(entry), size) for entry in entries]
     engine = assemble.choose_engine("auto", chosen.device)
     meter = Memory(engine.device)
     estimator, harmonize = made(chosen, size, full)
@@ -120,7 +120,7 @@ def made(chosen: Options, size: int, full: bool) -> tuple[Estimator, Harmonize]:
     answer, renderer = answer_of(estimator.estimate, estimator.side), CPURenderer(["harmonized"])
 
     def harmonize(sample: Sample) -> np.ndarray:
-        curves = answer(sample) or ToneCurves.identity(LEVELS)
+        curves = answer(sample, sample) or ToneCurves.identity(LEVELS)
         frame = Frame(sample.composite, index=0, seconds=0.0)
         return renderer.render(frame, Matte(sample.mask), sample.composite, curves).images["harmonized"]
 

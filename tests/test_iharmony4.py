@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.iharmony4 import FOLDERS, SUBSETS, list_entries, read_sample
+from video_harmonizer.iharmony4 import FOLDERS, SUBSETS, list_entries, read_sample, resize
 
 LETTERS = dict(zip(SUBSETS, "cafd", strict=True))  # that names in each subset begin with
 
@@ -174,7 +174,7 @@ def test_resized_pictures_are_averaged_and_masks_stay_hard(root: Path):
     mask = np.zeros((64, 96), np.uint8)
     mask[:31, :49] = 255
     fill(root, stripes, np.repeat(mask[..., None], 3, 2), stripes)  # masks come as RGB, too
-    sample = read_sample(list_entries(root, "test")[0], 16)
+    sample = resize(read_sample(list_entries(root, "test")[0]), 16)
     assert sample.composite.shape == sample.real.shape == (16, 16, 3)
     assert np.abs(sample.composite[2:-2, 2:-2].astype(int) - 100).max() < 20
     assert set(np.unique(sample.mask)) == {0, 255}
@@ -186,7 +186,7 @@ def test_pictures_of_other_sizes_fit_only_when_resized(root: Path):
     entry = list_entries(root, "test")[0]
     with pytest.raises(InputError, match=r"c90-3\.jpg: 30x22, for a composite of 30x20"):
         read_sample(entry)
-    assert read_sample(entry, 16).real.shape == (16, 16, 3)
+    assert resize(read_sample(entry, same_size=False), 16).real.shape == (16, 16, 3)
 
 
 def test_truncated_picture_is_not_taken_for_a_whole_one(root: Path):

@@ -32,6 +32,12 @@ def plain(color: tuple[int, int, int], height: int = 512, width: int = 1024, dty
 RED, BLUE, GREEN = (200, 30, 20), (10, 40, 220), (20, 180, 60)
 
 
+@pytest.mark.parametrize("alpha", [0, 100, 200, 255])
+def test_without_a_foreground_or_without_a_scene_there_are_none(alpha: int):
+    matte = Matte(np.full((512, 1024), alpha, np.uint8))
+    assert make_thumbnails(plain(RED), matte, plain(BLUE)) is None
+
+
 # --- the two pictures -----------------------------------------------------------------------------------------
 
 
@@ -115,6 +121,7 @@ def test_bounding_box_needs_a_few_pixels():
 @pytest.mark.parametrize("size", [64, SIZE])
 def test_any_frame_gives_squares_of_the_size(height: int, width: int, dtype: type, size: int):
     matte = Matte(np.full((height, width), 255, np.uint8))
+    matte.alpha[:, : width // 3] = 0
     thumbnails = make_thumbnails(plain(RED, height, width, dtype), matte, plain(BLUE, height, width, dtype), size)
     assert thumbnails is not None
     for picture in (thumbnails.foreground, thumbnails.background):

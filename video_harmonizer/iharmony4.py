@@ -59,24 +59,28 @@ def list_entries(root: Path, split: str) -> list[Entry]:
     return [entry for subset in found for entry in _list_subset(root, subset, split)]
 
 
-def read_sample(entry: Entry, size: int | None = None) -> Sample:
-    """Decode the pictures of an entry.
-
-    With ``size`` each is resized to a square of that side as the dataset's own evaluation script does it: pictures
-    bicubically (antialiased), masks to the nearest pixel. Orientation tags are not followed, as all three lie on one
-    grid.
+def read_sample(entry: Entry, same_size: bool = True) -> Sample:
+    """Decode the pictures of an entry. Orientation tags are not followed, as all three lie on one grid.
 
     Raises:
-        InputError: a picture can't be decoded, or their sizes differ.
+        InputError: a picture can't be decoded, or their sizes differ and ``same_size`` is wanted.
     """
-    composite = _decode(entry.composite, "RGB", size, Image.Resampling.BICUBIC)
-    mask = _decode(entry.mask, "L", size, Image.Resampling.NEAREST)
-    real = _decode(entry.real, "RGB", size, Image.Resampling.BICUBIC)
+    composite, mask, real = _decode(entry.composite, "RGB"), _decode(entry.mask, "L"), _decode(entry.real, "RGB")
     for path, picture in ((entry.mask, mask), (entry.real, real)):
-        if picture.shape[:2] != composite.shape[:2]:
+        if same_size and picture.shape[:2] != composite.shape[:2]:
             (height, width), (h, w) = composite.shape[:2], picture.shape[:2]
             raise InputError(f"{path}: {w}x{h}, for a composite of {width}x{height}; give pictures of one size")
     return Sample(composite, mask, real)
+
+
+def resize(sample: Sample, size: int) -> Sample:
+    """All three as squares of that side, as the dataset's own evaluation script makes them.
+
+    Pictures bicubically (antialiased), the mask to the nearest pixel.
+    """
+    smooth, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
+    pictures = ((sample.composite, smooth), (sample.mask, nearest), (sample.real, smooth))
+    return Sample(*(np.asarray(Image.fromarray(picture).resize((size, size), how)) for picture, how in pictures))
 
 
 def _list_subset(root: Path, subset: str, split: str) -> list[Entry]:
@@ -126,10 +130,9 @@ class _Folder:
         return self._path / other
 
 
-def _decode(path: Path, mode: str, size: int | None, resampling: Image.Resampling) -> np.ndarray:
+def _decode(path: Path, mode: str) -> np.ndarray:
     try:
         with Image.open(path) as file:
-            picture = file.convert(mode)
+            return np.asarray(file.convert(mode))
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         raise InputError(f"{path}: not a picture that can be read ({error}); copy it again") from error
-    return np.asarray(picture if size is None else picture.resize((size, size), resampling))

@@ -9,7 +9,7 @@ from video_harmonizer.compiled import compiled
 from video_harmonizer.frame import Matte
 
 SIZE = 256  # what the published networks were trained on
-MIN_PIXELS = 12  # foreground pixels in the whole thumbnail, below which there is nobody to harmonize
+MIN_PIXELS = 12  # of foreground or of background in the whole thumbnail, below which there is nothing to harmonize
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +32,12 @@ def make_thumbnails(rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: i
         size: side of the thumbnails in pixels.
 
     Returns:
-        The thumbnails, or None where the matte holds nobody.
+        The thumbnails, or None where the matte holds nobody, or leaves nothing of the scene.
     """
     person = rgb if matte.foreground is None else matte.foreground
     mask = shrink(matte.alpha, size)
     box = bounding_box(mask)
-    if box is None:
+    if box is None or cv2.countNonZero((mask <= 127).astype(np.uint8)) < MIN_PIXELS:
         return None
     height, width = matte.alpha.shape
     top, bottom = box[0] * height // size, -(-box[1] * height // size)

@@ -7,7 +7,7 @@ import numpy as np
 from training.conftest import make_data
 
 from benchmarks.synthetic_iharmony4 import KINDS, Kind, validation_triples, write_dataset
-from video_harmonizer.iharmony4 import list_entries, read_sample
+from video_harmonizer.iharmony4 import list_entries, read_sample, resize
 
 
 def test_dataset_holds_the_composites_to_the_bit(tmp_path: Path):
@@ -16,8 +16,8 @@ def test_dataset_holds_the_composites_to_the_bit(tmp_path: Path):
     entries = list_entries(tmp_path / "out", "test")
     assert [entry.name for entry in entries] == ["c1_1_1.png", "c2_1_1.png", "c3_1_1.png"]
     for entry, (composite, mask, real) in zip(entries, triples, strict=True):
-        for size in (None, 256):
-            sample = read_sample(entry, size)
+        full = read_sample(entry)
+        for sample in (full, resize(full, 256)):
             np.testing.assert_array_equal(sample.composite, composite)
             np.testing.assert_array_equal(sample.mask, mask)
             np.testing.assert_array_equal(sample.real, real)

@@ -204,10 +204,8 @@ def test_engines_run_the_network(network: DucoNet, engine: str):
     np.testing.assert_allclose(estimator.harmonize(seen.background, seen.background_mask), wanted, atol=1e-4)
 
 
-@pytest.mark.parametrize("level", [0, 255])
-def test_there_is_no_answer_without_foreground_or_background(level: int):
+def test_there_is_no_answer_without_thumbnails():
     network = Standing(1, 0)
-    assert DucoNetEstimator(network, CPU, SIDE).estimate(thumbnails(level), 256) is None
     assert DucoNetEstimator(network, CPU, SIDE).estimate(None, 256) is None
     assert not network.shown
 

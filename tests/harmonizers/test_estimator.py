@@ -175,3 +175,16 @@ def test_a_file_of_curvenet_says_so_itself(tmp_path: Path):
     subject = load_estimator("s2crnet", tmp_path / "ours.safetensors", CPU)
     assert subject.name == "curvenet"
     assert subject.estimate(thumbnails(), 256) is not None
+
+
+@pytest.mark.parametrize(("scene", "strength"), [(0.5, 1.0), (0.1, 1.0), (0.05, 0.5), (0.01, 0.1)])
+def test_where_little_is_seen_of_the_scene_little_is_changed(scene: float, strength: float):
+    pieces = torch.rand(2, 3, 64, generator=torch.Generator().manual_seed(0))
+    seen = thumbnails()
+    seen.background_mask[:] = 0
+    seen.background_mask.flat[: round((1 - scene) * seen.background_mask.size)] = 255
+    curves, whole = estimator(pieces).estimate(seen, 256), estimate(pieces)
+    assert curves is not None
+    assert whole is not None
+    identity = ToneCurves.identity(256).table
+    np.testing.assert_allclose(curves.table - identity, strength * (whole.table - identity), atol=1e-3)

@@ -24,7 +24,10 @@ from video_harmonizer.weights.cache import sha256_of
 SUFFIXES = {"--json": ".json", "--html": ".html", "--markdown": ".md"}
 RESOLUTIONS = {"256": 256, "full": None}
 CONVENTIONS = {
-    "256": "256x256: pictures resized bicubically (antialiased), masks to the nearest pixel.",
+    "256": (
+        "Scored at 256x256: pictures resized bicubically (antialiased), masks to the nearest pixel; "
+        "harmonizers look at thumbnails of the pictures as they came."
+    ),
     "full": "Full resolution, rendered from thumbnails.",
 }
 METRICS = (

@@ -15,7 +15,7 @@ import numpy as np
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.metrics import SMALLEST, Scores, score
 from video_harmonizer.frame import Frame, Matte, ToneCurves
-from video_harmonizer.iharmony4 import Entry, Sample, read_sample
+from video_harmonizer.iharmony4 import Entry, Sample, read_sample, resize
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.thumbnails import SIZE, Thumbnails, make_thumbnails
 
@@ -27,7 +27,7 @@ THREADS = min(4, os.cpu_count() or 1)  # that read and score; each holds full-re
 PATIENCE = 10.0  # seconds after which a slow estimator's time is known well enough
 
 Estimate = Callable[[Thumbnails | None, int], ToneCurves | None]
-Answer = Callable[[Sample], ToneCurves | None]  # which may look at the target
+Answer = Callable[[Sample, Sample], ToneCurves | None]  # to pictures as they came, and as they are scored
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -60,7 +60,7 @@ class Pictures:
 @dataclass(frozen=True, eq=False)
 class _Estimated:
     entry: Entry
-    sample: Sample
+    sample: Sample  # as it is scored
     curves: list[ToneCurves | None]
 
 
@@ -70,8 +70,8 @@ def evaluate(
     """Harmonize and score every entry, in order; an error, logged too, for each whose pictures can't be used.
 
     Args:
-        estimate: an estimator's; asked with the thumbnails that the live path makes.
-        size: side in pixels to which pictures are resized before all else; None keeps full resolution.
+        estimate: an estimator's; asked with thumbnails of the pictures as they came, as the live path makes them.
+        size: side in pixels to which pictures are resized to be rendered and scored; None keeps full resolution.
         side: of the thumbnails in pixels.
     """
     for outcome in evaluate_each(entries, [answer_of(estimate, side)], size):
@@ -81,8 +81,8 @@ def evaluate(
 def answer_of(estimate: Estimate, side: int) -> Answer:
     """What an estimator says of a composite."""
 
-    def answer(sample: Sample) -> ToneCurves | None:
-        return estimate(make_thumbnails(sample.composite, Matte(sample.mask), sample.composite, side), LEVELS)
+    def answer(seen: Sample, scored: Sample) -> ToneCurves | None:
+        return estimate(make_thumbnails(seen.composite, Matte(seen.mask), seen.composite, side), LEVELS)
 
     return answer
 
@@ -96,18 +96,21 @@ def evaluate_each(
     at a time. No more than a few pictures are held at once.
     """
 
-    def read(entry: Entry) -> tuple[Entry, Sample] | InputError:
+    def read(entry: Entry) -> tuple[Entry, Sample, Sample] | InputError:
         try:
-            return entry, _usable(entry, size)
+            seen = read_sample(entry, same_size=size is None)
+            scored = _usable(entry, seen if size is None else resize(seen, size))
+            fits = seen.mask.shape == seen.composite.shape[:2]
+            return entry, seen if fits else scored, scored
         except InputError as error:
             log.warning("skipped: %s", error)
             return error
 
-    def ask(item: tuple[Entry, Sample] | InputError) -> _Estimated | InputError:
+    def ask(item: tuple[Entry, Sample, Sample] | InputError) -> _Estimated | InputError:
         if isinstance(item, InputError):
             return item
-        entry, sample = item
-        return _Estimated(entry, sample, [answer(sample) for answer in answers])
+        entry, seen, scored = item
+        return _Estimated(entry, scored, [answer(seen, scored) for answer in answers])
 
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as scorers:
         yield from _ahead(scorers, _measure, map(ask, _ahead(readers, read, entries)))
@@ -138,9 +141,8 @@ def milliseconds(estimate: Estimate, side: int = SIZE, repeats: int = 20) -> flo
     return 1e3 * median(times)
 
 
-def _usable(entry: Entry, size: int | None) -> Sample:
-    """The entry's pictures, of which something can be measured."""
-    sample = read_sample(entry, size)
+def _usable(entry: Entry, sample: Sample) -> Sample:
+    """The entry's pictures, if something can be measured of them."""
     if not (sample.mask > 127).any():
         raise InputError(f"{entry.mask}: no foreground in it; want white (above 127) where the foreground is")
     height, width = sample.mask.shape

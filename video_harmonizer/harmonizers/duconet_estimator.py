@@ -13,7 +13,7 @@ from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.duconet import MULTIPLE, DucoNet
 from video_harmonizer.harmonizers.fit import fit_curves
 from video_harmonizer.harmonizers.lab import opencv_lab
-from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, Thumbnails
+from video_harmonizer.thumbnails import SIZE, Thumbnails
 from video_harmonizer.weights.load import fingerprint, load_into, read_metadata, read_state
 
 log = logging.getLogger(__name__)
@@ -89,13 +89,11 @@ class DucoNetEstimator:
         """Curves of ``samples`` levels.
 
         Returns:
-            None where there is nobody or no background left to match, and where the answer is not finite.
+            None without thumbnails (nobody in view, or nothing else), and where the answer is not finite.
         """
         if thumbnails is None:
             return None
         inside = thumbnails.background_mask > 127
-        if min(inside.sum(), (~inside).sum()) < MIN_PIXELS:
-            return None
         after = self.harmonize(thumbnails.background, thumbnails.background_mask)[inside]
         if not np.isfinite(after).all():
             if not self._warned:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LITTLE_SCENE = 0.1  # of the picture: networks never learnt from less, and would make much of it
+
 
 class CurveEstimator:
     """Asks a curve network what the foreground's colours should become.
@@ -41,10 +43,11 @@ class CurveEstimator:
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """The whole cascade, sampled at ``samples`` levels, clipped to 0..1 and made monotone.
 
-        Raw pieces may be negative; a tone curve that falls would turn a shade around, so it rests instead.
+        Raw pieces may be negative; a tone curve that falls would turn a shade around, so it rests instead. The less is
+        seen of the scene, if it is little, the less is changed.
 
         Returns:
-            None without thumbnails (nobody in view), and where the network's answer is not finite.
+            None without thumbnails (nobody in view, or nothing else), and where the network's answer is not finite.
         """
         if thumbnails is None:
             return None
@@ -61,7 +64,9 @@ class CurveEstimator:
                 log.warning("%s: got curves that are not finite; frames keep the last good ones", self.name)
                 self._warned = True
             return None
-        return ToneCurves(np.maximum.accumulate(table.clip(0, 1), axis=1))
+        scene = 1 - float(thumbnails.background_mask.mean()) / 255
+        curves = ToneCurves(np.maximum.accumulate(table.clip(0, 1), axis=1))
+        return tone.toward_identity(curves, min(scene / LITTLE_SCENE, 1))
 
     @cached_property
     def step(self) -> "EstimateStep":
