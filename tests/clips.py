@@ -73,6 +73,7 @@ def make_clip(
     audio_seconds: float | None = None,  # at least
     audio_start: int = 0,  # seconds
     tags: dict[str, str] | None = None,
+    chapters: Sequence[tuple[int, int, str]] = (),  # start and end in milliseconds, title
     color: tuple[int, int, int, int] | None = None,  # primaries, transfer, matrix, range
     pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
@@ -80,6 +81,12 @@ def make_clip(
     width, height = size
     output = av.open(str(path), "w", container_options=container_options or {})
     output.metadata.update(tags or {})
+    output.set_chapters(
+        [
+            {"id": n, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {"title": title}}
+            for n, (start, end, title) in enumerate(chapters, 1)
+        ]
+    )
     stream = output.add_stream(codec, rate=round(1 / time_base) if time_base > Fraction(1, 200) else 25)
     assert isinstance(stream, VideoStream)
     stream.width, stream.height, stream.pix_fmt = width, height, pixel_format

@@ -95,6 +95,19 @@ def test_tags_of_the_source_are_kept(tmp_path):
         assert tags.items() <= container.metadata.items()
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_chapters_of_the_source_are_kept(tmp_path, name):
+    clip = make_clip(tmp_path / "a.mkv", pts=range(50), chapters=((0, 800, "One"), (800, 2000, "Zwei")))
+    copy(clip, tmp_path / name)
+    assert seconds_of(tmp_path / name) == seconds_of(clip)
+    with av.open(str(tmp_path / name)) as container:
+        chapters = [
+            (float(each["start"] * (each["time_base"] or 0)), each["metadata"]["title"])
+            for each in container.chapters()
+        ]
+    assert chapters == [(0.0, "One"), (0.8, "Zwei")]
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_sound_goes_on_past_the_pictures_of_a_whole_run_and_stops_with_them_otherwise(tmp_path, name):
     clip = make_clip(tmp_path / name, pts=range(50), audio=["aac"], audio_seconds=4)
@@ -128,6 +141,33 @@ def test_sound_goes_on_where_the_clock_of_joined_recordings_begins_anew(tmp_path
     assert np.sort(np.diff(starts))[:-1] == pytest.approx(1024 / 48000, abs=0.002)
     assert np.diff(starts).max() < 0.05
     assert starts[-1] == pytest.approx(seconds_of(tmp_path / name)[-1], abs=0.15)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_recordings_whose_clocks_are_an_hour_apart_follow_each_other_when_joined(tmp_path, name):
+    parts = []
+    for began in (10, 3610):  # seconds
+        pts = range(began * 90000, began * 90000 + 75 * 3600, 3600)
+        parts.append(
+            make_clip(
+                tmp_path / f"{began}.ts",
+                pts,
+                Fraction(1, 90000),
+                audio=["aac"],
+                audio_start=began,
+                container_options={"mpegts_copyts": "1"},
+            )
+        )
+    clip = tmp_path / "both.ts"
+    clip.write_bytes(b"".join(part.read_bytes() for part in parts))
+    copy(clip, tmp_path / name)
+    pictures = seconds_of(tmp_path / name)
+    assert len(pictures) == 150
+    np.testing.assert_allclose(np.diff([float(time) for time in pictures]), 1 / 25, atol=0.0011)
+    starts = [float(start) for start, _ in audio_packets(tmp_path / name)]
+    assert len(starts) == pytest.approx(2 * len(audio_packets(parts[0])), abs=3)
+    assert np.diff(starts).max() < 0.05
+    assert starts[-1] == pytest.approx(float(pictures[-1]), abs=0.15)
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])

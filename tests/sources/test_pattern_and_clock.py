@@ -47,3 +47,8 @@ def test_repeated_and_backward_times_move_by_a_tick_and_do_not_spread():
 
 def test_a_clock_that_begins_anew_goes_on():
     assert ticks(5000, 5010, 0, 10, 20) == [0, 10, 20, 30, 40]
+
+
+def test_a_clock_that_jumps_ahead_goes_on_where_clocks_may():
+    clock = FrameClock(step=10, restart=1000, jump=3000)
+    assert [clock.ticks(time) for time in (0, 10, 3010, 6011, 6021)] == [0, 10, 3010, 3020, 3030]

@@ -15,11 +15,11 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.joined import begins_anew
 from video_harmonizer.sinks.original import Original
 
 log = logging.getLogger(__name__)
 
-RESTART = 1  # seconds by which a clock falls back when it begins anew
 PATIENCE = 250  # packets, some seconds, by which pictures may come later than the sound that belongs to them
 ROOMY = {".mkv": "matroska", ".mov": "mov"}  # formats that hold more kinds of audio than others
 
@@ -41,7 +41,9 @@ class AudioCopy:
         self._tracks: dict[int, _Track] = {}  # by the source's stream index
         container, pictures = original.container, original.pictures
         rate = (pictures and (pictures.average_rate or pictures.guessed_rate)) or 25
-        self._clock = _JoinedClock(original.origin, 1 / Fraction(rate))
+        self._source = container.name.removeprefix("file:") if container else ""
+        file_format = container.format.name if container else ""
+        self._clock = _JoinedClock(original.origin, 1 / Fraction(rate), file_format)
         for stream in original.audio:
             if stream.codec_context is None:
                 log.warning("%s: an audio stream of unknown kind is left out", _name(stream))
@@ -71,7 +73,7 @@ class AudioCopy:
                     for track in self._tracks.values():
                         yield from track.go_on()
         except FFmpegError as error:
-            log.warning("its sound ends early: %s", error.strerror)
+            log.warning("%s: its sound ends early: %s", self._source, error.strerror)
         for track in self._tracks.values():
             yield from track.go_on(patience=0)
 
@@ -83,8 +85,9 @@ class _JoinedClock:
     would be off by the difference between the sound's and the pictures' length, more after every join.
     """
 
-    def __init__(self, origin: Fraction, step: Fraction) -> None:
+    def __init__(self, origin: Fraction, step: Fraction, file_format: str) -> None:
         self.origins = [origin]
+        self.file_format = file_format
         self._step = step  # from one picture to the next, usually
         self._last: Fraction | None = None  # start of the latest picture in the file's time
 
@@ -92,7 +95,7 @@ class _JoinedClock:
         """Whether the clock begins anew with this packet."""
         assert picture.pts is not None
         start = picture.pts * picture.time_base
-        if self._last is None or self._last - start <= RESTART:
+        if self._last is None or not begins_anew(start - self._last, self.file_format):
             self._last = start if self._last is None else max(self._last, start)
             return False
         self.origins.append(self.origins[-1] + start - (self._last + self._step))
@@ -136,22 +139,24 @@ class _Track:
         """What need not wait, or not any longer, until the pictures tell the origin of its part.
 
         Args:
-            patience: how many packets wait. If there are more, the clock began anew for the sound alone.
+            patience: how many packets wait. If there are more, the clock fell back for the sound alone, or the sound
+                has a gap.
         """
         while self._waiting:
             dts = self._waiting[0].dts
             assert dts is not None
-            if self._last_read is not None and (self._last_read - dts) * self._time_base > RESTART:
+            passed = Fraction(0) if self._last_read is None else (dts - self._last_read) * self._time_base
+            if begins_anew(passed, self._clock.file_format):
                 if self._part + 1 < len(self._clock.origins):
                     self._part += 1
                     self._origin = round(self._clock.origins[self._part] / self._time_base)
                     self._overlaps = True
-                elif len(self._waiting) > patience:
+                elif len(self._waiting) <= patience:
+                    return
+                elif passed < 0:
                     assert self._last_written is not None
                     step = max(self._waiting[0].duration or 0, self._step)
                     self._origin = dts - (self._last_written + step)
-                else:
-                    return
             self._last_read = dts
             copy = self._waiting.pop(0)
             if self._fits(copy):

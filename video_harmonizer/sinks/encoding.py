@@ -132,6 +132,8 @@ class Encoding:
         name, (width, height) = self.codec.name, self._size
         if bits > 8 and max(part.bits for part in av.VideoFormat(self._pixel_format).components) == 8:
             log.warning("%s codes 8 bits a channel; the source has %d", name, bits)
+        if bits > 8 and name == "libx264" and self._pixel_format in MORE_BITS:
+            log.warning("H.264 in 10 bits, as the source has, which many players don't show; --codec libx265 is safer")
         if (width % 2 or height % 2) and self._pixel_format.startswith("yuv444"):
             log.warning("%dx%d is odd: coded as 4:4:4, which some players don't show", width, height)
 

@@ -1,8 +1,10 @@
 """The file that the pictures came from, for what an output takes over from it: its clock, sound and tags."""
 
 import contextlib
+import logging
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 from av.audio.stream import AudioStream
@@ -11,6 +13,11 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from video_harmonizer.errors import InputError
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
+
+log = logging.getLogger(__name__)
 
 # A clock that starts later than this (MPEG-TS, a cut stream) is no delay that anybody wants kept.
 LONGEST_DELAY = Fraction(1)  # seconds
@@ -30,6 +37,7 @@ class Original:
     Attributes:
         origin: the file's time, in seconds, that is 0 in an output: its own 0 unless its clock starts late.
         tags: title, creation time and so on.
+        chapters: as PyAV gives and takes them, on the output's clock.
         audio: its audio streams.
         pictures: its video stream.
 
@@ -41,6 +49,7 @@ class Original:
         self._path = path
         self.container = None if path is None else _open(path)
         self.tags: dict[str, str] = {}
+        self.chapters: list[Chapter] = []
         self.audio: tuple[AudioStream, ...] = ()
         self.pictures: VideoStream | None = None
         if self.container is not None:
@@ -51,6 +60,10 @@ class Original:
             if self.container.start_time is not None:
                 start = min(start, Fraction(self.container.start_time, av.time_base))
         self.origin = start if abs(start) > LONGEST_DELAY else Fraction(0)
+        if self.container is not None:
+            self.chapters = [_moved(chapter, self.origin) for chapter in self.container.chapters()]
+            if self.container.streams.subtitles:
+                log.warning("%s: its subtitles are left out", path)
 
     def after(self, now: Fraction) -> tuple[bool, Fraction]:
         """Whether the video goes on for long after the frame at ``now``; if not, when it ends.
@@ -74,6 +87,12 @@ class Original:
     def close(self) -> None:
         if self.container is not None:
             self.container.close()
+
+
+def _moved(chapter: "Chapter", origin: Fraction) -> "Chapter":
+    assert chapter["time_base"] is not None  # FFmpeg gives one to each
+    shift = round(origin / chapter["time_base"])
+    return {**chapter, "start": chapter["start"] - shift, "end": chapter["end"] - shift}
 
 
 def _video_of(container: InputContainer) -> VideoStream | None:

@@ -174,6 +174,7 @@ class VideoFileSink:
             options = MATROSKA_OPTIONS
         output = av.open(f"file:{self._file.path}", "w", format=file_format, container_options=options)
         output.metadata.update(self._original.tags)
+        output.set_chapters(self._original.chapters)
         return output
 
     def _add_video(self) -> VideoStream:
@@ -181,8 +182,9 @@ class VideoFileSink:
         try:
             stream = self._output.add_stream(codec, rate=self._encoding.rate)
         except ValueError:
+            others = "" if self._output.format.name == "matroska" else " or write .mkv"
             raise InputError(
-                f"{self._path}: {self._output.format.name} can't hold {codec}; give another --codec or write .mkv"
+                f"{self._path}: {self._output.format.name} can't hold {codec}; give another --codec{others}"
             ) from None
         assert isinstance(stream, VideoStream)
         self._encoding.set_up(stream.codec_context)

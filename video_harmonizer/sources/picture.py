@@ -31,6 +31,8 @@ class PictureReader:
         self._rgb = pixel_format.is_rgb or pixel_format.has_palette or pixel_format.name.startswith("xyz")
         full_range = first.color_range == ColorRange.JPEG
         matrix = int(first.colorspace)
+        # whether the video names a matrix that is none of ours; one that names none is of the usual one
+        self.matrix_is_guessed = not self._rgb and matrix not in (*yuv.LUMA_WEIGHTS, UNSPECIFIED) and not self._gray
         if self._rgb:
             matrix, full_range = 0, False
         elif matrix not in yuv.LUMA_WEIGHTS:

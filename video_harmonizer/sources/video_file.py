@@ -1,6 +1,8 @@
 """A video file, read with PyAV: exact times, upright, its own colours."""
 
 import logging
+import math
+import re
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,6 +16,7 @@ from av.video.stream import VideoStream
 
 from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.frame import Frame, SourceInfo
+from video_harmonizer.joined import AHEAD, BACK, JUMPING_FORMAT
 from video_harmonizer.sources.clock import FrameClock
 from video_harmonizer.sources.picture import PictureReader
 
@@ -63,6 +66,12 @@ class VideoFileSource:
             if name := HDR.get(self._reader.color.transfer):
                 remedy = "convert both to SDR first if brightness and colours don't fit together"
                 warn_once(log, f"HDR {path}", f"{path}: HDR video ({name}), which is not converted; {remedy}")
+            if self._reader.matrix_is_guessed:
+                what = f"matrix {int(first.colorspace)}, unknown here: its colours may come out wrong"
+                warn_once(log, f"matrix {path}", f"{path}: {what}; convert it to BT.709 first")
+            if first.interlaced_frame:
+                what = "interlaced: moving edges stay combed in the output"
+                warn_once(log, f"interlaced {path}", f"{path}: {what}; deinterlace it first (ffmpeg -vf bwdif)")
         except BaseException:
             self._container.close()
             raise
@@ -82,7 +91,8 @@ class VideoFileSource:
 
     def __iter__(self) -> Iterator[Frame]:
         usual_step = round(1 / (self._rate * self._time_base))
-        clock = FrameClock(usual_step, restart=round(1 / self._time_base))
+        jump = AHEAD / self._time_base if self._container.format.name == JUMPING_FORMAT else math.inf
+        clock = FrameClock(usual_step, restart=round(BACK / self._time_base), jump=float(jump))
         index = 0
         frames = self._first_frames
         while frames:
@@ -196,7 +206,7 @@ def _announced_end(stream: VideoStream, rate: Fraction) -> Fraction | None:
         return stream.frames / rate  # FFmpeg's own duration is of what is there
     if stream.duration and stream.time_base:
         return ((stream.start_time or 0) + stream.duration) * stream.time_base
-    if tag := stream.metadata.get("DURATION"):  # Matroska's statistics: 00:00:03.666000000, from zero
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    # Matroska's statistics: 00:00:03.666000000, from zero
+    if tag := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", "").strip("\0 ")):
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
     return None
