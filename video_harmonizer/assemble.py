@@ -53,8 +53,14 @@ def check(options: Options) -> None:
 def check_matting(options: Options) -> None:
     """Raise InputError for a matting that there is not, and for settings that mean nothing to it."""
     name = options.matting
-    if isinstance(options, ImageOptions) and options.mask is not None and name != Options.matting:
-        raise InputError(f"--matting {name}: the mask {options.mask} says who is in the picture; leave one of them out")
+    of_networks = {"--matting-weights": options.matting_weights, "--downsample-ratio": options.downsample_ratio}
+    if isinstance(options, ImageOptions) and options.mask is not None:
+        named = {"--matting": None if name == Options.matting else name} | of_networks
+        for option, value in named.items():
+            if value is not None:
+                who = f"the mask {options.mask} says who is in the picture"
+                raise InputError(f"{option} {value}: {who}; leave one of them out")
+        return
     if name in NETWORKS:
         return
     if name.split(":")[0] == "chroma":
@@ -64,7 +70,6 @@ def check_matting(options: Options) -> None:
             f"--matting {name}: neither known nor a file; give {', '.join(NETWORKS)}, chroma, chroma:#rrggbb, or a"
             " matte's video, folder of pictures or pattern such as mattes/%04d.png"
         )
-    of_networks = {"--matting-weights": options.matting_weights, "--downsample-ratio": options.downsample_ratio}
     for option, value in of_networks.items():
         if value is not None:
             raise InputError(f"{option} {value}: for networks, and --matting {name} is none; leave one of them out")
@@ -224,8 +229,8 @@ def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[
         is_folder = path.is_dir()
     except OSError as error:  # the name is too long, a folder on the way is closed
         raise cannot_write(path, error) from None
-    if is_folder or PRINTF_NUMBER.search(path.name):
-        return ImageSequenceSink(path)
+    if is_folder or (PRINTF_NUMBER.search(path.name) and path.suffix.lower() in IMAGE_SUFFIXES):
+        return ImageSequenceSink(path, inputs)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageFileSink(path, info, inputs)
     from video_harmonizer.sinks.video_file import VideoFileSink  # brings PyAV, which must not come before a window

@@ -45,7 +45,9 @@ class Options:
     device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
     """Where the networks run; auto takes a GPU if there is one."""
     view: View = "harmonized"
-    """Which picture to write."""
+    """Which picture to write. original: the frame as it came; paste: the person over the new background, colours as
+    filmed; harmonized: with colours that belong there; alpha: the matte, white where the person is; foreground, green:
+    the person over black, over green; side-by-side: original, paste and harmonized."""
     engine: Literal["auto", "openvino", "torch"] = "auto"
     """What runs the networks; auto takes OpenVINO on a processor and torch on a GPU."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -114,11 +116,14 @@ class LiveOptions(Options):
     output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")] = None
     """Video file to record."""
     view: View = "side-by-side"
-    """Which picture to show and record."""
+    """Which picture to show and record: original, the frame as it came; paste, the person over the new background,
+    colours as filmed; harmonized, with colours that belong there; alpha, the matte, white where the person is;
+    foreground, green, the person over black, over green; side-by-side, original, paste and harmonized."""
     window: bool = True
     """Show a window; it needs a display. Press h to hide or show the line with rate, delay and effort."""
     fps: Annotated[float, arg(metavar="FPS")] = 30.0
-    """Frames a second to keep up with: where that is too much, curves come less often, then mattes get coarser."""
+    """Frames a second to ask of the camera, and to keep up with in real time: where that is too much, curves come less
+    often, then mattes get coarser."""
 
 
 @dataclass(frozen=True)

@@ -156,3 +156,11 @@ def test_an_aborted_sequence_says_where_its_pictures_are(tmp_path):
     assert sink.kept is not None
     assert [entry.name for entry in sink.kept.iterdir()] == ["000.png"]
     assert not (tmp_path / "out" / "000.png").exists()
+
+
+@pytest.mark.parametrize("read", ["", "%04d.jpg", "*.jpg"])
+@pytest.mark.parametrize("name", ["", "%05d.png"])
+def test_pictures_do_not_get_between_those_that_are_read(tmp_path: Path, name: str, read: str):
+    with pytest.raises(InputError, match="pictures are read from there; give another folder"):
+        ImageSequenceSink(tmp_path / name, [tmp_path / read])
+    ImageSequenceSink(tmp_path / name, [tmp_path / "clip.mp4", Path("x" * 300)]).abort()

@@ -1,6 +1,7 @@
 """Video files as they come: times, colours, orientation, damage."""
 
 import logging
+import re
 import struct
 import threading
 from fractions import Fraction
@@ -367,6 +368,30 @@ def test_hdr_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture, transf
     clip = make_clip(tmp_path / "a.mp4", color=(9, transfer, 9, 1))
     VideoFileSource(clip).close()
     assert [name for name in ("HLG", "PQ") if f"HDR video ({name})" in caplog.text] == said
+
+
+def test_interlaced_video_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    clip = make_clip(tmp_path / "a.mp4", options={"x264-params": "interlaced=1"})
+    VideoFileSource(clip).close()
+    assert "interlaced: moving edges stay combed" in caplog.text
+
+
+@pytest.mark.parametrize(("matrix", "told"), [(8, True), (1, False), (2, False)])
+def test_a_matrix_that_is_not_known_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, matrix: int, told: bool
+):
+    clip = make_clip(tmp_path / "a.mkv", codec="ffv1", pixel_format="yuv444p", color=(1, 1, matrix, 1))
+    VideoFileSource(clip).close()
+    assert ("matrix 8, unknown here" in caplog.text) == told
+
+
+@pytest.mark.parametrize("tag", ["00.4800Q0000", "soon", "1:2", ""])
+def test_a_duration_that_is_none_is_as_if_it_were_not_there(tmp_path: Path, tag: str):
+    clip = make_clip(tmp_path / "a.mkv")
+    written = re.search(rb"\d\d:\d\d:\d\d\.\d{9}", clip.read_bytes())
+    assert written is not None
+    clip.write_bytes(clip.read_bytes().replace(written[0], tag.encode().ljust(len(written[0]), b"\0")))
+    assert len(list(VideoFileSource(clip))) == 10
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,15 @@ def test_colours_are_rgb():
     source.close()
 
 
+def test_pictures_of_another_size_are_made_to_fit():
+    fake = FakeCamera(64, 48)
+    source = camera_source(fake)
+    fake.size = (96, 36)
+    frames = iter(source)
+    assert {next(frames).rgb.shape for _ in range(5)} == {(48, 64, 3)}
+    source.close()
+
+
 def test_a_missing_camera_lists_those_there_are(tmp_path, monkeypatch):
     for number in (2, 10):
         (tmp_path / f"video{number}").touch()

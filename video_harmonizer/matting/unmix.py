@@ -65,7 +65,8 @@ def unmix(rgb: np.ndarray, small: np.ndarray, screen: np.ndarray, key: np.ndarra
     behind_amount = np.maximum(excess(behind, key), 1)
     held = np.clip(excess(small, key) / behind_amount, 0, 1)  # how much of the screen a pixel holds, at most
     # Only deep inside is the person's colour sure to be theirs, and only there is it sure that they are opaque.
-    depth = cv2.distanceTransform((held <= 1 - SOLID).astype(np.uint8), cv2.DIST_L2, 3) / (EDGE * max(small.shape))
+    depth = cv2.distanceTransform((held <= 1 - SOLID).astype(np.uint8), cv2.DIST_L2, 3)
+    depth = np.minimum(depth, max(small.shape)) / (EDGE * max(small.shape))  # where no screen is in view it has no end
     inside = np.clip(2 * depth - 1, 0, 1)
     held = (np.minimum(held, 0.5) * (1 - inside))[..., None]  # what of it is not the screen's light on the person
     pure = np.clip((small - held * behind) / (1 - held), 0, 255)

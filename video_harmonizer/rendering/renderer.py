@@ -65,7 +65,7 @@ class CPURenderer:
 
 
 def draw(view: str, frame: Frame, matte: Matte, backdrop: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
-    """Draw one view other than side-by-side into ``out`` (H, W, 3); see `VIEWS` for what it shows."""
+    """Draw one view other than side-by-side into ``out`` (H, W, 3)."""
     top = np.iinfo(out.dtype).max
     if view == "original":
         np.copyto(out, frame.rgb)

@@ -5,15 +5,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-VIEWS = {
-    "original": "the frame as it came",
-    "paste": "the person over the new background, colours as filmed",
-    "harmonized": "the person over the new background, colours changed to belong there",
-    "alpha": "the matte: white is the person",
-    "foreground": "the person alone, over black",
-    "green": "the person alone, over green",
-    "side-by-side": "original, paste and harmonized, labelled",
-}
+VIEWS = ("original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side")
 PANELS = ("original", "paste", "harmonized")  # of the side-by-side view, from left to right
 
 

@@ -64,18 +64,21 @@ class ImageSequenceSink:
     Args:
         path: a folder (pictures are then ``00000.png`` and so on) or a pattern like ``out/%05d.jpg``. The
             folder is made where it is missing.
+        inputs: files and folders that are being read, and so must not get further pictures.
 
     Raises:
-        InputError: the place can't be written, has pictures of such names already, or the suffix is unknown.
+        InputError: the place can't be written, is read, has pictures of such names already, or the suffix is unknown.
     """
 
     kept: Path | None = None  # after `abort`: the folder with the pictures so far
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, inputs: Iterable[Path] = ()) -> None:
         pattern = path if PRINTF_NUMBER.search(path.name) else path / "%05d.png"
         _check_suffix(pattern)
         self._name = pattern.name
         self._folder = pattern.parent.resolve()
+        if any(_are_read_from(self._folder, other) for other in inputs):
+            raise InputError(f"{path}: pictures are read from there; give another folder")
         self._made_folder = not self._folder.exists()
         if self._made_folder:
             check_folder(path, self._folder.parent)
@@ -129,6 +132,15 @@ class ImageSequenceSink:
         taken = sorted(entry.name for entry in self._folder.iterdir() if numbered.fullmatch(entry.name))
         if taken:
             raise InputError(f"{path}: {taken[0]} is there already; give an empty or a new folder")
+
+
+def _are_read_from(folder: Path, name: Path) -> bool:
+    """Whether a name, if it is a folder's or a pattern, stands for pictures in that folder."""
+    try:
+        is_pattern = "*" in name.name or "?" in name.name or PRINTF_NUMBER.search(name.name)
+        return folder == (name.parent if is_pattern and not name.exists() else name).resolve()
+    except OSError:  # the name is too long, if it is a file's at all
+        return False
 
 
 def _check_suffix(path: Path) -> None:

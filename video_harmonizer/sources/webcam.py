@@ -77,6 +77,8 @@ class WebcamSource:
         while (newest := self._take()) is not None:
             count, arrival, bgr = newest
             first = first or (count, arrival)
+            if bgr.shape[:2] != (self.info.height, self.info.width):  # turned by hand, or by another program
+                bgr = cv2.resize(bgr, (self.info.width, self.info.height), interpolation=cv2.INTER_LINEAR)
             yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), count - first[0], arrival - first[1])
 
     def close(self) -> None:
