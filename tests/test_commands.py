@@ -34,7 +34,9 @@ from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.sinks.video_file import VideoFileSink
 from video_harmonizer.sinks.window import QUIT
+from video_harmonizer.sources import Source, open_source
 from video_harmonizer.sources.pattern import PatternSource
+from video_harmonizer.temporal.budget import FrameBudget
 
 ROOT = Path(__file__).parents[1]
 LOSSLESS = ("--codec", "ffv1")
@@ -173,6 +175,14 @@ def test_report_tells_what_was_done(clip: Path, weights: Path, tmp_path: Path):
     assert report["warnings"] == [f"{beach}: background of 99x48 is cropped to fill frames of 64x48"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only there nobody at all may write to /proc")
+def test_report_that_cannot_be_written_is_refused_before_the_work(clip: Path, weights: Path, tmp_path: Path, capsys):
+    arguments = (clip, "--background", "#00c000", "-o", tmp_path / "out.mp4")
+    assert video(weights, *arguments, "--report", "/proc/r.json") == 2
+    assert "/proc/r.json: it can't be written" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
+
+
 def test_settings_file_reaches_the_pictures(clip: Path, weights: Path, tmp_path: Path):
     (tmp_path / "settings.toml").write_text(f'view = "alpha"\ncodec = "ffv1"\nmatting_weights = "{weights}"')
     arguments = ("video", clip, "--background", "blur", "-o", tmp_path / "out.mkv")
@@ -299,6 +309,29 @@ def test_live_shows_and_records_until_q_is_pressed(
     assert len(FakeWindow.shown) == 3
     assert FakeWindow.closed
     assert re.fullmatch(r"\d+ fps   \d+ ms   curves 100%, matte 100%", FakeWindow.told[-1])
+
+
+@pytest.mark.parametrize(("asked", "budget"), [(60, 25), (10, 10)])
+def test_live_asks_the_camera_for_a_rate_and_keeps_up_with_what_it_gives(
+    asked: int, budget: int, clip: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rates: list[float] = []
+
+    def opened(text: str, rate: float) -> Source:
+        rates.append(rate)
+        return open_source(text)
+
+    class Budget(FrameBudget):
+        def __init__(self, fps: float) -> None:
+            rates.append(fps)
+            super().__init__(fps)
+
+    monkeypatch.setattr(commands, "WindowSink", FakeWindow)
+    monkeypatch.setattr(commands, "open_source", opened)
+    monkeypatch.setattr(commands, "FrameBudget", Budget)
+    arguments = ("--source", clip, "--background", "#00c000", "--matting-weights", weights, "--fps", asked)
+    assert run_command("live", *arguments) == 0
+    assert rates == [asked, budget]
 
 
 def test_live_keeps_a_photograph_until_q_is_pressed(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

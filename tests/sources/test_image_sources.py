@@ -1,6 +1,7 @@
 """Photographs and sequences of pictures."""
 
 import struct
+import warnings
 import zlib
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from clips import moving_picture
 from PIL import Image, ImageCms
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.sources import open_source
 from video_harmonizer.sources.image import ImageSequenceSource, PhotographSource, read_image
 
 RGB = moving_picture(0, 64, 48)
@@ -143,3 +145,43 @@ def test_pictures_larger_than_pillow_likes_are_read(tmp_path: Path, monkeypatch:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((16, 16, 3), 90, np.uint8))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     assert read_image(tmp_path / "a.png").shape == (16, 16, 3)
+
+
+def test_levels_stay_where_they_are_no_colours(tmp_path: Path):
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    profile = swapped_profile()
+    Image.fromarray(np.stack([levels, levels[::-1], levels.T], 2)).save(tmp_path / "0.png", icc_profile=profile)
+    assert np.array_equal(read_image(tmp_path / "0.png", in_srgb=False)[..., 0], levels)
+    for name in ("", "0.png"):
+        (frame,) = open_source(str(tmp_path / name), in_srgb=False)
+        assert np.array_equal(frame.rgb[..., 0], levels)
+
+
+def test_damaged_or_huge_tags_do_not_keep_a_picture_from_being_read(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((16, 16, 3), 90, np.uint8))
+    text = b"comment\0\0" + zlib.compress(bytes(2 << 20))
+    chunk = struct.pack(">I", len(text)) + b"zTXt" + text + struct.pack(">I", zlib.crc32(b"zTXt" + text))
+    encoded = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(encoded[:33] + chunk + encoded[33:])
+    assert (read_image(tmp_path / "a.png") == 90).all()
+
+
+def test_large_pictures_are_read_without_a_fuss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((16, 16, 3), 90, np.uint8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_image(tmp_path / "a.png")
+
+
+def test_hidden_files_of_a_folder_are_left_out(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((16, 16, 3), 90, np.uint8))
+    (tmp_path / "._a.png").write_bytes(b"not a picture")
+    assert len(list(ImageSequenceSource(tmp_path))) == 1
+
+
+def test_a_folder_whose_name_is_a_number_is_no_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "2024").mkdir()
+    cv2.imwrite(str(tmp_path / "2024" / "a.png"), np.full((16, 16, 3), 90, np.uint8))
+    monkeypatch.chdir(tmp_path)
+    assert len(list(open_source("2024"))) == 1
