@@ -1,6 +1,7 @@
 """What stands behind the person: a picture, a video looped by time, a plain colour, or the room out of focus."""
 
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def open_background(text: str, live: bool = False) -> Background:
         raise InputError("--background: it is empty; give a picture, a video, #rrggbb or blur")
     if re.fullmatch(r"(/dev/video)?\d+", text) and not Path(text).is_dir():  # said without lighting its lamp
         raise InputError(f"--background {text}: a camera; give a picture, a video, #rrggbb or blur")
-    if not (Path(text).suffix or text.startswith("pattern") or _is_there(Path(text))):
+    if not (Path(text).suffix or text.startswith("pattern") or os.path.exists(text)):
         known = "a picture, a video, #rrggbb, blur or blur:RADIUS"
         raise InputError(f"--background {text}: neither known nor a file; give {known}")
     source = open_source(text)
@@ -63,13 +64,6 @@ def open_background(text: str, live: bool = False) -> Background:
         return Picture(text, next(iter(source)).rgb) if source.info.frames == 1 else LoopedVideo(text, live)
     finally:
         source.close()
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # the name is too long, a folder on the way is closed
-        return False
 
 
 class SolidColor:

@@ -156,6 +156,14 @@ def test_checkpoint_of_another_network_is_refused_by_name(tmp_path: Path):
     assert "2 of 2 keys unexpected (first: weight)" in str(error.value)
 
 
+@pytest.mark.parametrize("stages", ["0", "three"])
+def test_file_that_says_something_impossible_of_itself_is_refused(tmp_path: Path, stages: str):
+    path = tmp_path / "weights.safetensors"
+    save_file(S2CRNet(1).state_dict(), path, {"network": "s2crnet", "stages": stages})
+    with pytest.raises(InputError, match=f"says of itself stages '{stages}'; want 1 or 2"):
+        load_estimator("s2crnet", path, CPU)
+
+
 @pytest.mark.parametrize(("stages", "semantic"), [(1, False), (2, False), (2, True)])
 def test_our_own_files_say_which_variant_they_are(tmp_path: Path, stages: int, semantic: bool):
     torch.manual_seed(0)

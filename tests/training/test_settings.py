@@ -47,6 +47,9 @@ def test_paper_s_recipe_is_the_paper_s():
         ("stages = 3", "stages = 3: input should be 1 or 2"),
         ("netwrk = 's2crnet'", "unknown setting 'netwrk'; did you mean 'network'?"),
         ("network = 'curvenet'\nsemantic = true", "semantic: got True; want it with network s2crnet only"),
+        ("network = 'duconet'\nencoder = 'a.pth'", "encoder: got a.pth; want it with network s2crnet or curvenet or"),
+        ("network = 'matting'\nsquared = 5", "squared: got 5.0; want it with network s2crnet or curvenet only"),
+        ("clips = 'folder'", "clips: got folder; want it with network matting only"),
     ],
 )
 def test_wrong_setting_is_named(tmp_path: Path, line: str, message: str):

@@ -159,6 +159,15 @@ def test_checkpoint_of_other_settings_is_refused_and_left_alone(settings: Traini
     assert (settings.output / "checkpoint.pt").read_bytes() == before
 
 
+def test_damaged_checkpoint_is_named_and_left_alone(settings: Training):
+    settings.output.mkdir(parents=True)
+    path = settings.output / "checkpoint.pt"
+    path.write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(InputError, match=r"checkpoint\.pt: damaged .*move it away to start anew"):
+        train.train(settings)
+    assert path.read_bytes() == b"PK\x03\x04 torn"
+
+
 def test_adversary_learns_and_is_heard(settings: Training, monkeypatch: pytest.MonkeyPatch):
     short = dataclasses.replace(settings, steps=2, small_steps=0, adversarial=1.0, warmup=0)
     train.train(short)

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import CLASSES, S2CRNet
 from video_harmonizer.weights.checkpoint import Checkpoint, Facts
@@ -53,7 +54,10 @@ def read_network(name: str, path: Path) -> tuple[S2CRNet | CurveNet, Facts]:
     state, about = read_state(path), read_metadata(path)
     published = any(key.startswith("fusion.") for key in state)  # as in the authors' checkpoints
     name = about.get("network", "s2crnet" if published else name)
-    network = CurveNet() if name == "curvenet" else S2CRNet(int(about.get("stages", 2)))
+    stages = about.get("stages", "2")
+    if stages not in ("1", "2"):
+        raise InputError(f"{path}: says of itself stages {stages!r}; want 1 or 2")
+    network = CurveNet() if name == "curvenet" else S2CRNet(int(stages))
     load_into(network, state, str(path))
     return network, {"network": name, "semantic": about.get("semantic", "false")}
 

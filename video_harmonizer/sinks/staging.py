@@ -58,20 +58,13 @@ def _check_output_file(path: Path, inputs: Iterable[Path]) -> None:
         raise InputError(f"{path}: it is a folder; give the name of a file in it")
     if path.exists():
         for other in inputs:
-            if _is_there(other) and path.samefile(other):
+            if os.path.exists(other) and path.samefile(other):
                 raise InputError(f"{path}: it is also read ({other}); give the output another name")
         if not path.is_file():
             raise InputError(f"{path}: not an ordinary file; give another name")
         if not os.access(path, os.W_OK):
             raise InputError(f"{path}: it exists and may not be changed; give another name")
     check_folder(path, path.resolve().parent)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # its name is too long, if it is a file's at all
-        return False
 
 
 def check_folder(path: Path, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A run's folder: the checkpoint to go on from, the settings, and the weights that come out."""
 
 import logging
+import pickle
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +44,11 @@ def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int
     path = settings.output / CHECKPOINT
     if not path.is_file():
         return 0
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: damaged ({reason}); move it away to start anew") from error
     before, now = checkpoint.get("settings", {}), as_table(settings) | {"processes": processes}
     others = [name for name in sorted((before.keys() | now.keys()) - FREE) if before.get(name) != now.get(name)]
     if others:

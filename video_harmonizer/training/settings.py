@@ -16,6 +16,18 @@ from video_harmonizer.thumbnails import SIZE
 # What a resumed run may change, since no weight depends on it
 FREE = {"output", "mattes", "workers", "device", "validation", "validate_every", "checkpoint_every", "log_every"}
 
+# Settings that mean something to some networks only
+OF_SOME = {
+    "stages": ("s2crnet",),
+    "semantic": ("s2crnet",),
+    "encoder": ("s2crnet", "curvenet", "matting"),
+    "luts": ("s2crnet", "curvenet", "duconet"),
+    "squared": ("s2crnet", "curvenet"),
+    "teacher": ("matting",),
+    "clips": ("matting",),
+    "held_out": ("matting",),
+}
+
 
 @dataclass(frozen=True)
 class Training:
@@ -42,7 +54,7 @@ class Training:
     weight_decay: float = 1e-2
     warmup: int = 200  # steps until the full learning rate
     schedule: Literal["cosine", "steps"] = "cosine"  # from there to zero, or to a tenth at 7/8 and at 23/24 of the run
-    clip: float = 1.0  # largest norm of the gradient
+    clip: float = 1.0  # largest norm of the gradient; inf for any
     ema: float = 0.998  # decay of the averaged weights, which are validated and exported
     adversarial: float = 0.0  # weight of the adversary's loss beside relative L1: 0 none, 1 the paper's
     squared: float = 0.0  # of harmonizers with curves, weight of the squared error beside relative L1
@@ -65,7 +77,10 @@ class Training:
         self._want("ema", 0 <= self.ema < 1, "0 to less than 1")
         self._want("size", self.size >= 32 and self.size % 32 == 0, "a multiple of 32")
         self._want("adversarial", not self.adversarial or self.network != "matting", "0 with network matting")
-        self._want("semantic", not self.semantic or self.network == "s2crnet", "it with network s2crnet only")
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name, networks in OF_SOME.items():
+            fits = self.network in networks or getattr(self, name) == defaults[name]
+            self._want(name, fits, f"it with network {' or '.join(networks)} only")
 
     def _want(self, name: str, fits: bool, wanted: str) -> None:
         if not fits:

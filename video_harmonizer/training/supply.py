@@ -63,9 +63,9 @@ def supply(
     together = settings.batch * processes
     bounds = (0, min(settings.small_steps, settings.steps), settings.steps)
     for dataset, (first, last) in zip(learning, pairwise(bounds), strict=True):
-        firsts = [step * together + rank * settings.batch for step in range(max(first, start), last)]
-        order = [list(range(place, place + settings.batch)) for place in firsts]
-        if order:
+        firsts = range(max(first, start) * together + rank * settings.batch, last * together, together)
+        order = (list(range(place, place + settings.batch)) for place in firsts)
+        if firsts:
             # pinned memory and many workers matter where a GPU waits for samples
             yield from DataLoader(
                 dataset, batch_sampler=order, num_workers=settings.workers, pin_memory=torch.cuda.is_available()
