@@ -5,6 +5,7 @@ and their own masks, and prints the mean absolute change of the foreground in 8-
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tyro
@@ -21,7 +22,10 @@ from video_harmonizer.training.photographs import Photographs
 
 
 def main(
-    data: Positional[Path], harmonizer: str = "curvenet", harmonizer_weights: Path | None = None, count: int = 100
+    data: Positional[Path],
+    harmonizer: Literal["curvenet", "s2crnet"] = "curvenet",
+    harmonizer_weights: Path | None = None,
+    count: int = 100,
 ) -> None:
     """Print mean, median and largest change over ``count`` photographs."""
     engine = make_engine("auto", choose_device("auto"))

@@ -56,7 +56,7 @@ def open_background(text: str, live: bool = False) -> Background:
         raise InputError("--background: it is empty; give a picture, a video, #rrggbb or blur")
     if re.fullmatch(r"(/dev/video)?\d+", text) and not Path(text).is_dir():  # said without lighting its lamp
         raise InputError(f"--background {text}: a camera; give a picture, a video, #rrggbb or blur")
-    if not (Path(text).suffix or text.startswith("pattern") or os.path.exists(text)):
+    if not (Path(text).suffix or text.startswith("pattern") or os.path.exists(text)):  # noqa: PTH110 - Path fails where it is too long
         known = "a picture, a video, #rrggbb, blur or blur:RADIUS"
         raise InputError(f"--background {text}: neither known nor a file; give {known}")
     source = open_source(text)

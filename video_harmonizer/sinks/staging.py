@@ -58,7 +58,7 @@ def _check_output_file(path: Path, inputs: Iterable[Path]) -> None:
         raise InputError(f"{path}: it is a folder; give the name of a file in it")
     if path.exists():
         for other in inputs:
-            if os.path.exists(other) and path.samefile(other):
+            if os.path.exists(other) and path.samefile(other):  # noqa: PTH110 - Path fails where it is too long
                 raise InputError(f"{path}: it is also read ({other}); give the output another name")
         if not path.is_file():
             raise InputError(f"{path}: not an ordinary file; give another name")
