@@ -6,7 +6,7 @@ python -m benchmarks.synthetic_iharmony4 DATA OUT --count 300
 network's edges, moved to another light, or retouched.
 They are the composites that `train.py` validates with: photographs and colour tables that training never saw. All
 are 256x256 PNGs under HCOCO, on the test list. Masks are those with which the composites were pasted, most of them as
-if drawn by hand; none is made imperfect afterwards.
+if drawn by hand; none is made imperfect afterwards. ``--hard`` takes their soft edges away, as iHarmony4's have none.
 """
 
 import logging
@@ -52,13 +52,15 @@ def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO", 
     (root / subset / f"{subset}_{split}.txt").write_text("".join(f"{name}\n" for name in names))
 
 
-def validation_triples(data: Path, count: int, seed: int, kind: Kind = "all") -> Iterable[Triple]:
-    """Composites of the validation photographs; the same for the same seed."""
+def validation_triples(data: Path, count: int, seed: int, kind: Kind = "all", hard: bool = False) -> Iterable[Triple]:
+    """Composites of the validation photographs; the same for the same seed, with hard masks or without."""
     luts = read_luts(data)[1]
     composites = CompositeDataset(Photographs(data, "val"), luts, SIZE, seed, KINDS[kind])
     for index in tqdm(range(count), unit="composite"):
         sample = composites[index]
-        yield sample["background"].numpy(), sample["target_mask"].numpy(), sample["target"].numpy()
+        mask = sample["target_mask"].numpy()
+        mask = np.where(mask > 127, np.uint8(255), np.uint8(0)) if hard else mask
+        yield sample["background"].numpy(), mask, sample["target"].numpy()
 
 
 def main(
@@ -67,11 +69,12 @@ def main(
     count: int = 300,
     seed: int = 1,
     kind: Kind = "all",
+    hard: bool = False,
 ) -> None:
     """Write COUNT composites made of DATA (index.csv, photographs, masks, luts.npz) to OUT."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        write_dataset(out, validation_triples(data, count, seed, kind))
+        write_dataset(out, validation_triples(data, count, seed, kind, hard))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -26,6 +26,14 @@ def test_dataset_holds_the_composites_to_the_bit(tmp_path: Path):
         assert (composite[mask > 127] != real[mask > 127]).any()
 
 
+def test_hard_masks_are_of_the_same_composites(tmp_path: Path):
+    data = make_data(tmp_path / "data")
+    (soft,), (hard,) = (validation_triples(data, count=1, seed=1, hard=hard) for hard in (False, True))
+    np.testing.assert_array_equal(hard[0], soft[0])
+    np.testing.assert_array_equal(hard[1] > 127, soft[1] > 127)
+    assert set(np.unique(hard[1])) == {0, 255}
+
+
 def test_each_kind_is_another_set(tmp_path: Path):
     data = make_data(tmp_path / "data")
     sets = {b"".join(each[0].tobytes() for each in validation_triples(data, 6, 1, kind)) for kind in get_args(Kind)}
