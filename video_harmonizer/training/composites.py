@@ -18,13 +18,13 @@ from video_harmonizer.training.regions import Pieces
 
 WORK = (0.8, 1.4)  # sides of thumbnails: how large the pictures are that are composed; photographs are of all sizes
 AS_LARGE = 0.5  # of them are as large as the thumbnails, as when a dataset is resized before all else
-HARD = 0.35  # of the masks are given without soft edges, as iHarmony4's are; in the others the rim's pixels are shared
+HARD = 0.3  # of the masks are given without soft edges, as iHarmony4's are; in the others the rim's pixels are shared
 DYED = 0.5  # of the people may get some of their clothes in another colour, if a place that is not skin is hit
 TRANSFERRED = 0.55  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
 BEYOND = 12  # pixels by which what is cut out goes on beyond its rim, at least
-REGIONS = 0.3  # of the foregrounds are regions of like colour
-BORROWED = 0.25  # have another photograph's mask
+REGIONS = 0.2  # of the foregrounds are regions of like colour
+BORROWED = 0.15  # have another photograph's mask
 SMALLEST = 0.15  # of their sides to which borrowed masks shrink: photographs' own are mostly of large things
 MIN_REGION = 0.004  # of the picture: a smaller foreground says too little of its colours
 MAX_DRAWS = 1000  # for one sample: only data without a fitting mask needs that many
