@@ -64,8 +64,8 @@ def test_composite_is_its_target_but_for_the_foreground(data: Path):
     for index in range(60):
         sample = {name: value.numpy() for name, value in supply[index].items()}
         difference = np.abs(sample["background"].astype(int) - sample["target"])
-        outside, inside = sample["target_mask"] == 0, sample["target_mask"] == 255
-        assert difference[outside].mean() < 9  # of noise and compression, which some composites have
+        outside, inside = sample["target_mask"] == 0, sample["target_mask"] > 127
+        assert difference[outside].mean() < 14  # of noise and compression, which some composites have
         clean += difference[outside].max() <= 1  # a level of dither
         foreign += difference[inside].mean() > difference[outside].mean() + 2
     assert clean >= 24  # 56 % are without noise and compression
@@ -81,7 +81,7 @@ def test_untouched_samples_are_harmonious_already(data: Path):
         changes = [(sample["background"].float() - sample["target"]).abs().max() for sample in samples]
         share[untouched] = sum(change <= 1 for change in changes) / 100  # a level of dither
     assert share[0.0] < 0.1  # some changes are small
-    assert share[1.0] > 0.3  # 40 %: the others moved, or have noise, compression or light from one side
+    assert share[1.0] > 0.2  # 40 %: the others moved, or have noise, compression or light from one side
 
 
 def test_some_people_are_dyed_before_anything_else(data: Path, monkeypatch: pytest.MonkeyPatch):
@@ -164,7 +164,7 @@ def test_masks_of_another_size_than_their_picture_work(tmp_path: Path, scale: fl
     for row in (row for group in supply.photographs.groups for row in group):
         assert supply.photographs.masks[row.mask].shape == supply.photographs.images[row.image].shape[:2]
     for index in range(40):  # enough to borrow masks and to take reference colours
-        assert supply[index]["target_mask"].float().mean() > 0.01 * 255
+        assert supply[index]["target_mask"].float().mean() > 0.003 * 255
 
 
 def test_masks_that_are_all_too_small_are_replaced_by_regions(own_data: Path):
@@ -177,7 +177,7 @@ def test_pictures_without_any_region_are_an_error_and_no_endless_search(tmp_path
     for number in range(12):
         cv2.imwrite(str(tmp_path / f"{number:02}.png"), np.full((60, 60, 3), 90, np.uint8))
     supply = CompositeDataset(Photographs(tmp_path, "train"), np.zeros((1, 2, 2, 2, 3)), 32, seed=0)
-    with pytest.raises(InputError, match="hardly a foreground that covers 1 to 90 %"):
+    with pytest.raises(InputError, match="hardly a foreground that covers 0.4 to 90 %"):
         supply[0]
 
 
