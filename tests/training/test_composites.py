@@ -177,7 +177,7 @@ def test_pictures_without_any_region_are_an_error_and_no_endless_search(tmp_path
     for number in range(12):
         cv2.imwrite(str(tmp_path / f"{number:02}.png"), np.full((60, 60, 3), 90, np.uint8))
     supply = CompositeDataset(Photographs(tmp_path, "train"), np.zeros((1, 2, 2, 2, 3)), 32, seed=0)
-    with pytest.raises(InputError, match="hardly a foreground that covers 0.4 to 90 %"):
+    with pytest.raises(InputError, match=r"hardly a foreground that covers 0\.4 to 90 %"):
         supply[0]
 
 
