@@ -47,7 +47,7 @@ class FakeSource:
 
 
 class FakeMatting(Matting):
-    """Everything is the person, or, at the indices of ``empty``, nothing."""
+    """The upper half is the person, or, at the indices of ``empty``, nothing."""
 
     name = "fake"
 
@@ -55,7 +55,9 @@ class FakeMatting(Matting):
         self.empty = empty
 
     def matte(self, frame: Frame, seen: object = None) -> Matte:
-        return Matte(np.full(frame.size, 0 if frame.index in self.empty else 255, np.uint8))
+        alpha = np.zeros(frame.size, np.uint8)
+        alpha[: HEIGHT // 2] = 0 if frame.index in self.empty else 255
+        return Matte(alpha)
 
     def reset(self) -> None: ...
 
