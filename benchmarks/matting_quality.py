@@ -33,6 +33,8 @@ from video_harmonizer.weights.load import read_state
 SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}
 ROUNDS = 40
 GREEN = (0, 177, 64)
+STIRRED = 3.0  # levels by which a picture changes in the mean over `NEAR` pixels a side where something moves
+NEAR = 9
 
 
 def main(
@@ -70,12 +72,20 @@ def _matting(path: Path, engine: Engine, ratio: float | None = None) -> RVMMatti
 
 
 def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Path | None) -> str:
-    lines = ["| clip | frames | MAE | IoU | flicker / teacher's |", "|---|---|---|---|---|"]
+    lines = [
+        "| clip | frames | MAE | IoU | flicker / teacher's, where that is still | where the picture is |",
+        "|---|---|---|---|---|---|",
+    ]
     rows = []
     for path in clips:
         source = open_source(str(path))
         alphas: list[list[np.ndarray]] = [[], []]
+        still: list[np.ndarray] = []
+        before = None
         for frame in islice(source, frames):
+            if before is not None:
+                still.append(_unchanged(before, frame.rgb))
+            before = frame.rgb.copy()
             found = [matting.matte(frame) for matting in both]
             for kept, matte in zip(alphas, found, strict=True):
                 kept.append(matte.alpha.copy())
@@ -85,13 +95,26 @@ def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Pat
         if len(alphas[0]) < UNSETTLED + 2:
             continue  # too short to say anything of
         wanted, guess = (np.stack(kept[UNSETTLED:]) for kept in alphas)
-        scores = agreement(guess, wanted) | {"flicker": flicker(guess, wanted)}
+        ours, theirs = (np.abs(np.diff(alpha.astype(np.int16), axis=0)) for alpha in (guess, wanted))
+        seen_still = np.stack(still[UNSETTLED:])
+        scores = agreement(guess, wanted)
+        scores["flicker"] = flicker(guess, wanted)
+        scores["unrest"] = float(ours[seen_still].mean() / max(theirs[seen_still].mean(), 1e-3))
         rows.append(scores)
-        lines.append(
-            f"| {path.stem} | {len(guess)} | {scores['mae']:.4f} | {scores['iou']:.3f} | {scores['flicker']:.2f} |"
-        )
-    mean = {key: np.mean([scores[key] for scores in rows]) for key in rows[0]}
-    return "\n".join([*lines, f"| mean | | {mean['mae']:.4f} | {mean['iou']:.3f} | {mean['flicker']:.2f} |", ""])
+        lines.append(_row(f"{path.stem} | {len(guess)}", scores))
+    mean = {key: float(np.mean([scores[key] for scores in rows])) for key in rows[0]}
+    return "\n".join([*lines, _row("mean | ", mean), ""])
+
+
+def _row(name: str, scores: dict[str, float]) -> str:
+    mae, iou, by_teacher, by_picture = scores.values()
+    return f"| {name} | {mae:.4f} | {iou:.3f} | {by_teacher:.2f} | {by_picture:.2f} |"
+
+
+def _unchanged(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where hardly more than noise tells two frames apart; (H, W, 3) each."""
+    change = cv2.absdiff(before, now).max(2).astype(np.float32)
+    return cv2.blur(change, (NEAR, NEAR)) < STIRRED * (257 if now.dtype == np.uint16 else 1)
 
 
 def _show(frame: Frame, mattes: list[Matte], path: Path) -> None:
