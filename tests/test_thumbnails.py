@@ -92,6 +92,25 @@ def test_person_has_the_matte_s_own_colours_where_it_gives_them():
     assert thumbnails.background[128, 96].tolist() == list(GREEN)
 
 
+@pytest.mark.parametrize(("height", "width"), [(400, 600), (720, 1280)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_was_behind_the_person_does_not_show_in_the_rim(height: int, width: int, dtype: type):
+    full = np.iinfo(dtype).max // 255
+    alpha = np.zeros((height, width), np.uint8)
+    alpha[101:333, 71:201] = 255
+    person, scene = (plain(color, height, width, dtype) * full for color in (RED, BLUE))
+    frame = np.where(alpha[..., None] > 0, person, plain(GREEN, height, width, dtype) * full)
+    composite = np.where(alpha[..., None] > 0, person, scene)
+    pasted = make_thumbnails(frame, Matte(alpha), scene)
+    ready = make_thumbnails(composite, Matte(alpha), composite)
+    assert pasted is not None
+    assert ready is not None
+    for name in ("foreground", "background"):
+        off = np.abs(getattr(pasted, name).astype(int) - getattr(ready, name))
+        assert off.max() < 32
+        assert off.mean() < 0.1
+
+
 def test_ready_composite_is_shown_as_it_is():
     composite = photograph(300, 400)
     alpha = cv2.GaussianBlur(standing(300, 400).alpha, (0, 0), 9)
@@ -146,7 +165,7 @@ def test_deep_frames_look_like_shallow_ones():
 # --- shrinking and pasting ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("height", "width"), [(1080, 1920), (1300, 700), (400, 900)])
+@pytest.mark.parametrize(("height", "width"), [(1080, 1920), (1300, 700), (480, 640), (400, 900)])
 def test_shrinking_keeps_colours_as_an_area_average_does(height: int, width: int):
     picture = photograph(height, width)
     small = shrink(picture, SIZE).astype(float)
@@ -167,3 +186,5 @@ def test_pasting_rounds_to_nearest_for_every_alpha_and_level():
         backdrop = np.full_like(person, level)
         sums = person.astype(int) * alpha[..., None] + backdrop.astype(int) * (255 - alpha[..., None].astype(int))
         assert np.array_equal(paste(person, alpha, backdrop), (2 * sums + 255) // 510)
+        deep = paste(person.astype(np.uint16) * 257, alpha, backdrop.astype(np.uint16) * 257)
+        assert np.array_equal(deep, (2 * 257 * sums + 255) // 510)

@@ -9,6 +9,7 @@ from video_harmonizer.compiled import compiled
 from video_harmonizer.frame import Matte
 
 SIZE = 256  # what the published networks were trained on
+LARGE = 1.5  # times the thumbnail's side: from there on sampling is as good as averaging, and ten times as fast
 MIN_PIXELS = 12  # of foreground or of background in the whole thumbnail, below which there is nothing to harmonize
 
 
@@ -35,7 +36,9 @@ def make_thumbnails(rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: i
         The thumbnails, or None where the matte holds nobody, or leaves nothing of the scene.
     """
     person = rgb if matte.foreground is None else matte.foreground
-    mask = shrink(matte.alpha, size)
+    scene = None if backdrop is person else backdrop
+    alpha = _sampled(matte.alpha, size)
+    mask = _averaged(alpha, size)
     box = bounding_box(mask)
     if box is None or cv2.countNonZero((mask <= 127).astype(np.uint8)) < MIN_PIXELS:
         return None
@@ -43,12 +46,20 @@ def make_thumbnails(rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: i
     top, bottom = box[0] * height // size, -(-box[1] * height // size)
     left, right = box[2] * width // size, -(-box[3] * width // size)
     crop = np.s_[top:bottom, left:right]
-    crop_mask = shrink(matte.alpha[crop], size)
-    foreground, background = shrink(person[crop], size), shrink(person, size)
-    if backdrop is not person:  # which a ready composite is
-        foreground = paste(foreground, crop_mask, shrink(backdrop[crop], size))
-        background = paste(background, mask, shrink(backdrop, size))
-    return Thumbnails(foreground, crop_mask, background, mask)
+    near = _sampled(matte.alpha[crop], size)
+    foreground = _composed(person[crop], near, None if scene is None else scene[crop], size)
+    return Thumbnails(foreground, _averaged(near, size), _composed(person, alpha, scene, size), mask)
+
+
+def _composed(person: np.ndarray, sampled: np.ndarray, scene: np.ndarray | None, size: int) -> np.ndarray:
+    """The thumbnail: pasted first and averaged then, or what was behind the person would show in its rim.
+
+    Args:
+        sampled: alpha, as `_sampled` gives it.
+    """
+    if scene is None:
+        return shrink(person, size)
+    return _averaged(paste(_sampled(person, size), sampled, _sampled(scene, size)), size)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
@@ -66,8 +77,17 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
     Large pictures are sampled bilinearly on twice the grid first, then averaged: colours come out as from
     a full area average, at a small part of its memory traffic.
     """
-    if min(image.shape[:2]) >= 2 * size:
-        image = cv2.resize(image, (2 * size, 2 * size), interpolation=cv2.INTER_LINEAR)
+    return _averaged(_sampled(image, size), size)
+
+
+def _sampled(image: np.ndarray, size: int) -> np.ndarray:
+    """At (2 size, 2 size), if the picture is about as large or larger; contiguous."""
+    if min(image.shape[:2]) >= LARGE * size:
+        return cv2.resize(image, (2 * size, 2 * size), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(image)
+
+
+def _averaged(image: np.ndarray, size: int) -> np.ndarray:
     image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
@@ -76,12 +96,18 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
 
 @compiled
 def paste(person: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
-    """Blend (H, W, 3) uint8 pictures by (H, W) uint8 alpha, rounded to nearest."""
+    """Blend (H, W, 3) uint8 or uint16 pictures by (H, W) uint8 alpha, rounded to nearest."""
     mixed = np.empty_like(person)
+    white = np.uint32(255)
     for y in range(alpha.shape[0]):
         for x in range(alpha.shape[1]):
             a = np.uint32(alpha[y, x])
             for c in range(3):
-                level = person[y, x, c] * a + backdrop[y, x, c] * (np.uint32(255) - a)
-                mixed[y, x, c] = (level + np.uint32(127)) // np.uint32(255)
+                if a == 0:  # as most pixels are, or 255
+                    mixed[y, x, c] = backdrop[y, x, c]
+                elif a == white:
+                    mixed[y, x, c] = person[y, x, c]
+                else:
+                    level = person[y, x, c] * a + backdrop[y, x, c] * (white - a)
+                    mixed[y, x, c] = (level + np.uint32(127)) // white
     return mixed
