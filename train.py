@@ -52,7 +52,8 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     settings.output.mkdir(parents=True, exist_ok=True)
 
     network, discriminator = task.learner, PatchDiscriminator()
-    averaged = AveragedModel(network, device, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+    # with its statistics of batches, since those of the last few steps alone are of another network
+    averaged = AveragedModel(network, device, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
     learner, optimizer = fabric.setup(network, make_optimizer(network, settings))
     adversary, adversary_optimizer = fabric.setup(discriminator, make_optimizer(discriminator, settings))
     parts = {"network": network, "averaged": averaged, "optimizer": optimizer}

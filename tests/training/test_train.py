@@ -195,6 +195,17 @@ def test_gradient_that_is_not_finite_changes_nothing(settings: Training):
     assert not torch.equal(module.weight, before)
 
 
+def test_averaged_network_has_averaged_statistics_of_batches(settings: Training, tmp_path: Path):
+    short = dataclasses.replace(settings, network="duconet", size=32, steps=1, small_steps=0, ema=0.5)
+    longer = dataclasses.replace(short, steps=2, output=tmp_path / "longer")
+    train.train(short)
+    train.train(longer)
+    key = "encoder.blocks_connected.block2.convs.block.0.block.1.running_var"
+    first, second = (checkpoint(run)["network"][key] for run in (short, longer))
+    assert not torch.equal(first, second)
+    torch.testing.assert_close(checkpoint(longer)["averaged"][f"module.{key}"], (first + second) / 2)
+
+
 def test_few_composites_are_learnt_by_heart(settings: Training, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(supply, "REACHABLE", 36.0)  # these grainy pictures have no better ones
     many = dataclasses.replace(
