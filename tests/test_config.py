@@ -53,6 +53,10 @@ def test_dashes_and_underscores_are_the_same(tmp_path: Path):
     assert read(tmp_path, "batch-size = 4") == read(tmp_path, "batch_size = 4")
 
 
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path):
+    assert read(tmp_path, "\ufeffbatch_size = 4") == {"batch_size": 4}
+
+
 def test_missing_file_is_an_input_error(tmp_path: Path):
     path = tmp_path / "nowhere.toml"
     with pytest.raises(InputError, match=r"nowhere\.toml: No such file or directory; give a settings file"):

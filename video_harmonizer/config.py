@@ -20,8 +20,7 @@ def read_toml(kind: type[T], path: Path) -> dict[str, Any]:
         InputError: a missing file, bad TOML, an unknown key (with the nearest known one), a wrong type.
     """
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # as Windows' Notepad writes it, too
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give a settings file in TOML") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -143,6 +143,19 @@ def test_auto_falls_back_to_torch_and_says_so(monkeypatch: pytest.MonkeyPatch, c
         make_engine("openvino", "cpu")
 
 
+def test_ctrl_c_while_openvino_is_loaded_ends_the_run(monkeypatch: pytest.MonkeyPatch):
+    real_import = builtins.__import__
+
+    def interrupted(name: str, *args, **kwargs):
+        if name.startswith("video_harmonizer.engine.openvino"):
+            raise ImportError("initialization failed") from KeyboardInterrupt()  # as pybind does
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_engine("auto", "cpu")
+
+
 def test_engines_are_chosen_by_name_and_device():
     assert make_engine("auto", "cpu").name == "openvino"
     assert make_engine("torch", "cpu").name == "torch"

@@ -207,7 +207,31 @@ def test_sound_that_was_announced_and_never_came_is_left_out(tmp_path, caplog):
     assert len(video_pts(tmp_path / "out.mp4")) == 10
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert not container.streams.audio
-    assert "an audio stream that is empty is left out" in caplog.text
+    assert "an audio stream that is empty, or begins late, is left out" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.mkv"])
+def test_plain_sound_whose_channels_have_no_places_fits_mp4(tmp_path, name):
+    clip = make_clip(tmp_path / name, audio=["pcm_s16le"])
+    copy(clip, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) >= 0.4 * 48000
+        assert container.streams.audio[0].layout.name == "stereo"
+
+
+@pytest.mark.parametrize(("name", "codec", "start"), [("a.ts", "aac", b"\xff\xf1"), ("a.mkv", "ac3", b"\x0b\x77")])
+def test_damaged_sound_goes_on_behind_the_damage(tmp_path, caplog, name, codec, start):
+    clip = make_clip(tmp_path / name, pts=range(50), audio=[codec])
+    whole = len(audio_packets(clip))
+    data = bytearray(clip.read_bytes())
+    headers = [at for at in range(len(data)) if data.startswith(start, at)]
+    middle = headers[len(headers) // 2]
+    data[middle : middle + 5] = bytes(5)
+    clip.write_bytes(data)
+    copy(clip, tmp_path / "out.mp4")
+    assert len(video_pts(tmp_path / "out.mp4")) == 50
+    assert 0.6 * whole < len(audio_packets(tmp_path / "out.mp4")) < whole
+    assert "its sound is damaged: pieces are left out" in caplog.text
 
 
 def test_a_transport_streams_clock_starts_at_zero_and_its_aac_fits_mp4(tmp_path):

@@ -174,10 +174,43 @@ def test_large_pictures_are_read_without_a_fuss(tmp_path: Path, monkeypatch: pyt
         read_image(tmp_path / "a.png")
 
 
-def test_hidden_files_of_a_folder_are_left_out(tmp_path: Path):
+@pytest.mark.parametrize("pattern", ["", "*.png"])
+def test_hidden_files_are_left_out(tmp_path: Path, pattern: str):
     cv2.imwrite(str(tmp_path / "a.png"), np.full((16, 16, 3), 90, np.uint8))
     (tmp_path / "._a.png").write_bytes(b"not a picture")
-    assert len(list(ImageSequenceSource(tmp_path))) == 1
+    assert len(list(ImageSequenceSource(tmp_path / pattern))) == 1
+
+
+def test_digits_that_are_no_numbers_are_letters(tmp_path: Path):
+    for name in ("5²1.png", "10.png", "9.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((16, 16, 3), len(name), np.uint8))
+    assert [frame.rgb[0, 0, 0] for frame in ImageSequenceSource(tmp_path)] == [7, 5, 6]
+
+
+def test_transparency_is_told_of_in_pictures_and_taken_in_masks(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[10:30, 20:50] = 200
+    path = save(tmp_path / "cut out.png", np.dstack([RGB[..., ::-1], alpha]))
+    assert np.array_equal(read_image(path), RGB)
+    assert f"{path}: its transparency is left out" in caplog.text
+    assert np.array_equal(read_image(path, in_srgb=False), np.dstack([alpha] * 3))
+    turned = Image.fromarray(np.dstack([RGB, alpha]))
+    turned.getexif()[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=turned.getexif())
+    assert np.array_equal(read_image(tmp_path / "turned.png", in_srgb=False)[..., 0], np.rot90(alpha, -1))
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a.tiff"])
+def test_further_pictures_of_a_file_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str):
+    pictures = [Image.fromarray(np.full((16, 16, 3), level, np.uint8)) for level in (50, 150, 250)]
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], lossless=True)
+    assert (read_image(tmp_path / name) == 50).all()
+    assert "the first of its 3 pictures is taken" in caplog.text
+
+
+def test_photographs_as_browsers_name_them_are_read(tmp_path: Path):
+    save(tmp_path / "a.jpg", RGB).rename(tmp_path / "a.jfif")
+    assert open_source(str(tmp_path / "a.jfif")).info.frames == 1
 
 
 def test_a_folder_whose_name_is_a_number_is_no_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,6 +7,7 @@ import threading
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ from av.stream import Disposition
 from clips import flat_frame, make_clip, moving_picture, plane_of, tone, video_pts, yuv_codes
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.sources import video_file
 from video_harmonizer.sources.picture import _square_pixels
 from video_harmonizer.sources.video_file import VideoFileSource, _video_stream
 
@@ -305,12 +307,61 @@ def test_a_damaged_packet_is_left_out_with_one_warning(tmp_path, caplog):
     assert frames[20].seconds == pytest.approx(23 / 25)
 
 
-def test_flash_and_mpeg_files_are_read_to_the_end_without_a_warning(tmp_path, caplog):
+@pytest.mark.parametrize("audio", [[], ["mp3"]])
+def test_flash_and_mpeg_files_are_read_to_the_end_without_a_warning(tmp_path, caplog, audio):
     for name, codec in (("a.flv", "libx264"), ("a.mpg", "mpeg2video")):
-        path = make_clip(tmp_path / name, pts=range(20), codec=codec)
+        path = make_clip(tmp_path / name, pts=range(20), codec=codec, audio=audio)
         assert VideoFileSource(path).info.frames != 1  # estimated, and "one" would make it a picture
         assert len(read(path)) == 20
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_pictures_that_lie_behind_the_sound_all_come(tmp_path, name):
+    clip = make_clip(tmp_path / f"b{name}", pts=range(30), audio=["mp3"])
+    with av.open(str(clip)) as pictures_first, av.open(str(tmp_path / name), "w") as output:
+        streams = sorted(pictures_first.streams, key=lambda stream: stream.type)
+        copies = {stream.index: output.add_stream_from_template(stream) for stream in streams}
+        for packet in pictures_first.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream_index]
+                output.mux(packet)
+    with av.open(str(tmp_path / name)) as container:
+        assert container.streams[0].type == "audio"
+    assert len(read(tmp_path / name)) == 30
+
+
+def test_sound_that_is_found_late_does_no_harm(tmp_path):
+    data = make_clip(tmp_path / "b.flv", pts=range(500), audio=["mp3"]).read_bytes()
+    kept, at = bytearray(data[:13]), 13
+    kept[4] = 1  # pictures alone, the header says
+    while at + 11 <= len(data):
+        kind, size = data[at], int.from_bytes(data[at + 1 : at + 4], "big")
+        late = int.from_bytes(data[at + 4 : at + 7], "big") > 15000
+        if kind == 9 or (kind == 8 and late):
+            kept += data[at : at + size + 15]
+        at += size + 15
+    (tmp_path / "a.flv").write_bytes(kept)
+    with av.open(str(tmp_path / "a.flv")) as container:
+        assert not container.streams.audio
+    assert len(read(tmp_path / "a.flv")) == 500
+
+
+def test_fragments_count_together(tmp_path):
+    options = {"movflags": "frag_keyframe", "frag_duration": "200000"}
+    path = make_clip(tmp_path / "a.mp4", pts=range(50), container_options=options)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].frames < 20
+    assert VideoFileSource(path).info.frames == 50
+
+
+@pytest.mark.parametrize(
+    ("average", "guessed", "wanted"),
+    [(None, 1000, 30), (None, 50, 50), (Fraction(30000, 1001), 1000, Fraction(30000, 1001)), (None, None, 30)],
+)
+def test_a_rate_that_nothing_films_at_is_not_believed(average, guessed, wanted):
+    stream: Any = SimpleNamespace(average_rate=average, guessed_rate=guessed)
+    assert video_file._rate(stream) == wanted
 
 
 def test_cover_art_is_not_the_video(tmp_path):
@@ -381,7 +432,7 @@ def test_a_matrix_that_is_not_known_is_told_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, matrix: int, told: bool
 ):
     clip = make_clip(tmp_path / "a.mkv", codec="ffv1", pixel_format="yuv444p", color=(1, 1, matrix, 1))
-    VideoFileSource(clip).close()
+    assert len(read(clip)) == 10
     assert ("matrix 8, unknown here" in caplog.text) == told
 
 

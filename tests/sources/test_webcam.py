@@ -26,6 +26,13 @@ def test_info_is_what_the_camera_gives_not_what_was_asked():
     assert (fake.asked[cv2.CAP_PROP_FRAME_WIDTH], fake.asked[cv2.CAP_PROP_FPS]) == (1920, 60)
 
 
+@pytest.mark.parametrize("rate", [1e7, float("inf"), float("nan"), 1e-5, 0, -1])
+def test_a_rate_that_no_camera_has_is_not_believed(rate: float):
+    source = camera_source(FakeCamera(64, 48, rate=rate))
+    source.close()
+    assert source.info.rate == 30
+
+
 def test_a_slow_reader_gets_the_newest_frame_and_a_gap_in_the_numbers():
     source = camera_source(FakeCamera(64, 48, interval=0.005))
     frames = iter(source)

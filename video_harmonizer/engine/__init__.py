@@ -79,6 +79,8 @@ def make_engine(name: str, device: str, precision: str = "auto") -> Engine:
     try:
         from video_harmonizer.engine.openvino import OpenVINOEngine
     except ImportError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C meanwhile, which its modules take for a failure
+            raise error.__cause__ from None
         if name == "openvino":
             raise InputError(f"--engine openvino: it is not installed ({error}); run pip install openvino") from error
         log.warning("engine: OpenVINO is not installed, so torch runs the networks, more slowly")

@@ -11,10 +11,12 @@ import av
 from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
+from av.stream import Stream
 
-from video_harmonizer.errors import InputError
+from video_harmonizer.demux import demux
+from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.joined import begins_anew
 from video_harmonizer.sinks.original import Original
 
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 250  # packets, some seconds, by which pictures may come later than the sound that belongs to them
 ROOMY = {".mkv": "matroska", ".mov": "mov"}  # formats that hold more kinds of audio than others
+# By the number of channels, where a file says no more than that
+USUAL_LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 
 
 class AudioCopy:
@@ -48,18 +52,26 @@ class AudioCopy:
             if stream.codec_context is None:
                 log.warning("%s: an audio stream of unknown kind is left out", _name(stream))
             elif not stream.sample_rate:  # as recorded broadcasts have them, for another language now and then
-                log.warning("%s: an audio stream that is empty is left out", _name(stream))
+                log.warning("%s: an audio stream that is empty, or begins late, is left out", _name(stream))
             else:
                 self._tracks[stream.index] = _Track(stream, output, self._clock, path)
-        watched = [*self._tracks] if pictures is None else [*self._tracks, pictures.index]
-        self._packets = self._prepared(container.demux(*watched) if container and self._tracks else iter(()))
+        watched = [stream for stream in original.audio if stream.index in self._tracks]
+        streams: list[Stream] = [*watched, *([pictures] if pictures else [])]
+        self._packets = self._prepared(demux(container, streams) if container and watched else iter(()))
         self._next = next(self._packets, None)
 
     def copy_until(self, seconds: Fraction | None) -> None:
         """Write the packets that start up to ``seconds`` of the output's time; None: all."""
         while self._next and (seconds is None or self._next[0] <= seconds):
-            self._output.mux_one(self._next[1])
+            self.mux(self._next[1])
             self._next = next(self._packets, None)
+
+    def mux(self, packet: Packet) -> None:
+        """Write a packet of sound, or of pictures: with either FFmpeg writes sound that waited, and looks into it."""
+        try:
+            self._output.mux_one(packet)
+        except InvalidDataError as error:  # the damaged packet is gone, this one waits now
+            _warn_of_damage(self._source, error)
 
     def _prepared(self, packets: Iterator[Packet]) -> Iterator[tuple[Fraction, Packet]]:
         """Packets ready for the output, each with its start in seconds there."""
@@ -108,6 +120,7 @@ class _Track:
 
     def __init__(self, stream: AudioStream, output: OutputContainer, clock: _JoinedClock, path: Path) -> None:
         self._time_base = Fraction(stream.time_base or Fraction(1, stream.sample_rate))
+        self._source = _name(stream)
         self._clock = clock
         self._part = 0  # of the joined recordings, the one that is copied
         self._origin = round(clock.origins[0] / self._time_base)
@@ -124,6 +137,9 @@ class _Track:
             remedy = f"write {' or '.join(others)} instead" if others else "convert that to AAC first"
             audio = f"the audio of {_name(stream)} ({codec})"
             raise InputError(f"{path}: it can't hold {audio}; {remedy}") from None
+        layout = self._copy.codec_context.layout
+        if layout.name == f"{layout.nb_channels} channels" and layout.nb_channels <= len(USUAL_LAYOUTS):
+            self._copy.codec_context.layout = USUAL_LAYOUTS[layout.nb_channels - 1]  # MP4 has to be told
         self._copy.metadata.update(stream.metadata)
         self._copy.disposition = stream.disposition
         # AAC out of a transport stream has a header before each packet, which no other format wants.
@@ -132,7 +148,10 @@ class _Track:
 
     def prepare(self, packet: Packet) -> Iterator[tuple[Fraction, Packet]]:
         """What can be written now that this packet of the file is there."""
-        self._waiting += self._unwrap.filter(packet) if self._unwrap else [packet]
+        try:
+            self._waiting += self._unwrap.filter(packet) if self._unwrap else [packet]
+        except InvalidDataError as error:
+            _warn_of_damage(self._source, error)
         yield from self.go_on()
 
     def go_on(self, patience: int = PATIENCE) -> Iterator[tuple[Fraction, Packet]]:
@@ -183,6 +202,10 @@ class _Track:
 def _supported(file_format: str) -> set[str]:
     with av.open(os.devnull, "w", format=file_format) as output:
         return output.supported_codecs
+
+
+def _warn_of_damage(source: str, error: FFmpegError) -> None:
+    warn_once(log, f"damaged sound {source}", f"{source}: its sound is damaged: pieces are left out ({error.strerror})")
 
 
 def _name(stream: AudioStream) -> str:

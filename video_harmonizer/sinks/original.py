@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from video_harmonizer.demux import demux
 from video_harmonizer.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Original:
         with contextlib.suppress(FFmpegError), _open(self._path) as rest:
             pictures = _video_of(rest)
             rest.seek(max(round((now + self.origin) * av.time_base), 0))
-            for packet in rest.demux(pictures) if pictures else ():
+            for packet in demux(rest, [pictures] if pictures else []):
                 if packet.pts is not None:
                     start = packet.pts * packet.time_base - self.origin
                     if start > now + A_MOMENT:

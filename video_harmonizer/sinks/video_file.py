@@ -146,7 +146,7 @@ class VideoFileSink:
                 if abs(packet.pts - packet.dts) * self._time_base > NONSENSE:
                     packet.dts = packet.pts
                 self._audio.copy_until(packet.dts * self._time_base)
-                self._output.mux_one(packet)
+                self._audio.mux(packet)
 
     def _finish(self, sound_until: Fraction | None) -> None:
         try:

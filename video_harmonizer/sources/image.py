@@ -11,14 +11,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.frame import Frame, SourceInfo
 
 log = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".tif", ".tiff", ".bmp"}
+SEVERAL = {"PNG", "TIFF", "WEBP"}  # may hold several pictures; in JPEG (MPO) others are the same or smaller
+# OpenCV reads more, larger and more damaged pictures than Pillow
+BEYOND_PILLOW = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 PRINTF_NUMBER = re.compile(r"%(?:0\d+)?d")  # not %20d, a blank in an address
 
 
@@ -32,7 +35,8 @@ def read_image(path: Path, in_srgb: bool = True) -> np.ndarray:
     """Read a picture as upright (H, W, 3) sRGB, uint8 or uint16. Gray is spread, alpha left out, EXIF obeyed.
 
     Args:
-        in_srgb: convert colours of another profile. A mask's levels are no colours: they stay as they are.
+        in_srgb: convert colours of another profile. A mask's levels are no colours: they stay as they are, and where
+            it has alpha, that is the mask.
 
     Raises:
         InputError: it is missing, not a picture, or smaller than 2x2.
@@ -60,7 +64,31 @@ def read_image(path: Path, in_srgb: bool = True) -> np.ndarray:
     if min(height, width) < 2:
         raise InputError(f"{path}: {width}x{height} picture; give one of at least 2x2")
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    alpha = _alpha(encoded, path)
+    if alpha is not None and not in_srgb:
+        return cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
+    if alpha is not None:
+        what = f"{path}: its transparency is left out; flatten it first, or give its shape as a mask"
+        warn_once(log, f"transparency {path.parent}", what)  # of a sequence's pictures one is enough
     return _in_srgb(rgb, encoded, path) if in_srgb else rgb
+
+
+def _alpha(encoded: np.ndarray, path: Path) -> np.ndarray | None:
+    """(H, W) uint8, where it is not the same everywhere. Warns of further pictures on the way."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(encoded.tobytes())) as picture:
+                number = getattr(picture, "n_frames", 1)
+                if number > 1 and picture.format in SEVERAL:
+                    what = f"{path}: the first of its {number} pictures is taken; make it a GIF or a video first"
+                    warn_once(log, f"several pictures {path}", what)
+                if not picture.has_transparency_data:
+                    return None
+                alpha = np.array(ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A"))
+    except BEYOND_PILLOW:
+        return None
+    return None if alpha.min() == alpha.max() else alpha
 
 
 def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
@@ -82,8 +110,7 @@ def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
             return rgb
         converted = ImageCms.profileToProfile(Image.fromarray(rgb), profile, ImageCms.createProfile("sRGB"))
         return rgb if converted is None else np.array(converted)
-    # a damaged profile says nothing; and OpenCV reads more, larger and more damaged pictures than Pillow
-    except (ImageCms.PyCMSError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (ImageCms.PyCMSError, *BEYOND_PILLOW):  # a damaged profile says nothing
         return rgb
 
 
@@ -150,16 +177,20 @@ class ImageSequenceSource:
 
 def _matching(path: Path) -> list[Path]:
     if path.is_dir():
-        # names that begin with a dot are hidden: macOS puts a ._name.png beside pictures on other disks
-        entries = (entry for entry in path.iterdir() if not entry.name.startswith("."))
+        entries = (entry for entry in path.iterdir() if not _hidden(entry))
         found = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
     elif printf := PRINTF_NUMBER.search(path.name):
         before, after = path.name[: printf.start()], path.name[printf.end() :]
         numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after))
         found = [entry for entry in _entries(path.parent) if numbered.fullmatch(entry.name)]
     else:
-        found = list(path.parent.glob(path.name))
+        found = [entry for entry in path.parent.glob(path.name) if not _hidden(entry) or path.name.startswith(".")]
     return sorted(found, key=_natural)
+
+
+def _hidden(path: Path) -> bool:
+    """macOS puts a ._name.png beside pictures on other disks."""
+    return path.name.startswith(".")
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -168,7 +199,7 @@ def _entries(folder: Path) -> list[Path]:
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort key under which numbers in names count as numbers."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:

@@ -50,6 +50,9 @@ class PictureReader:
     def read(self, frame: av.VideoFrame) -> np.ndarray:
         """The frame's pixels, (height, width, 3), uint8 for up to 8 bits and else uint16 over its whole range."""
         width, height = self._coded_size
+        # FFmpeg refuses some matrices even though none is applied here
+        if not self._rgb and int(frame.colorspace) not in (*yuv.LUMA_WEIGHTS, UNSPECIFIED):
+            frame.colorspace = self.color.matrix
         # Naming the range on both sides keeps swscale from converting it: that is done below, exactly.
         unchanged = ColorRange.JPEG if self._full_range else ColorRange.MPEG
         frame = self._reformatter.reformat(

@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from video_harmonizer.demux import demux
 from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.frame import Frame, SourceInfo
 from video_harmonizer.joined import AHEAD, BACK, JUMPING_FORMAT
@@ -26,6 +27,7 @@ DEPENDENT = 0x80000  # AV_DISPOSITION_DEPENDENT: a part of a picture
 HDR = {16: "PQ", 18: "HLG"}  # by the number of the transfer characteristics (ITU-T H.273)
 ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
 ASSUMED_RATE = Fraction(30)  # for a stream that names none
+FASTEST_GUESS = 240  # frames a second; FFmpeg's guess is 1000 where a browser wrote uneven milliseconds
 # Containers whose header says how long the video is; elsewhere FFmpeg guesses, and nothing was promised.
 PROMISING_FORMATS = {"mov", "matroska", "avi"}
 
@@ -47,7 +49,7 @@ class VideoFileSource:
             stream = self._stream = _video_stream(path, self._container)
             stream.thread_type = "AUTO"
             self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
-            self._rate = Fraction(stream.average_rate or stream.guessed_rate or ASSUMED_RATE)
+            self._rate = _rate(stream)
             self._announced_end = _announced_end(stream, self._rate)
             watched: list[Stream] = [stream]
             if self._announced_end is None and self._container.duration:
@@ -55,7 +57,7 @@ class VideoFileSource:
                 ticks = self._container.duration + (self._container.start_time or 0)
                 self._announced_end = Fraction(ticks, av.time_base)
                 watched = list(self._container.streams)
-            self._packets = self._container.demux(watched)
+            self._packets = demux(self._container, watched)
             self._first_frames = self._decode_some()
             if not self._first_frames:
                 raise InputError(f"{path}: none of its video can be decoded; give another file")
@@ -81,7 +83,7 @@ class VideoFileSource:
             width=self._reader.width,
             height=self._reader.height,
             rate=self._rate,
-            frames=stream.frames or self._estimated_frames(start),
+            frames=self._number_of_frames(stream.frames, start),
             time_base=self._time_base,
             start=start,
             bits=self._reader.bits,
@@ -129,7 +131,8 @@ class VideoFileSource:
                 if packet.pts is not None and not packet.is_discard:
                     end = (packet.pts + (packet.duration or 0)) * packet.time_base
                     self._last_end = max(self._last_end, end)
-                if packet.stream_index != self._stream.index or (packet.dts is not None and not packet.size):
+                # not packet.stream_index, which is 0 of every closing mark
+                if packet.stream.index != self._stream.index or (packet.dts is not None and not packet.size):
                     continue  # an empty packet (Flash has some) would tell the decoder that all is over
                 try:
                     frames = self._stream.decode(packet)
@@ -153,12 +156,12 @@ class VideoFileSource:
                 f" ({float(self._last_end):.1f} of {float(promised):.1f} seconds); copy or download it again"
             )
 
-    def _estimated_frames(self, start: Fraction) -> int | None:
+    def _number_of_frames(self, announced: int, start: Fraction) -> int | None:
         """None where nothing is known: "one" would make it a picture."""
-        if self._announced_end is None:
-            return None
-        frames = round((self._announced_end - start) * self._rate)
-        return frames if frames > 1 else None
+        estimate = 0 if self._announced_end is None else round((self._announced_end - start) * self._rate)
+        if announced and estimate <= 2 * announced:  # else it is of the first fragment alone
+            return announced
+        return estimate if estimate > 1 else None
 
 
 def _open(path: Path) -> InputContainer:
@@ -198,6 +201,13 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
         if stream.codec_context is not None:
             return stream
     raise InputError(f"{path}: no decoder for its video here; convert it to H.264 first")
+
+
+def _rate(stream: VideoStream) -> Fraction:
+    if stream.average_rate:
+        return Fraction(stream.average_rate)
+    guess = Fraction(stream.guessed_rate or 0)
+    return guess if 0 < guess <= FASTEST_GUESS else ASSUMED_RATE
 
 
 def _announced_end(stream: VideoStream, rate: Fraction) -> Fraction | None:

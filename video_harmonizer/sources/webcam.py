@@ -54,12 +54,12 @@ class WebcamSource:
             self._capture.release()
             raise InputError(f"{self._name}: it opens but gives no picture; close other programs that use it")
         height, width = picture.shape[:2]
-        real_rate = self._capture.get(cv2.CAP_PROP_FPS)
+        real_rate = self._capture.get(cv2.CAP_PROP_FPS)  # of some drivers it is nonsense
         self.info = SourceInfo(
             name=self._name,
             width=width,
             height=height,
-            rate=Fraction(real_rate).limit_denominator(1001) if real_rate > 0 else Fraction(30),
+            rate=Fraction(real_rate).limit_denominator(1001) if 1 <= real_rate <= 1000 else Fraction(30),
             live=True,
         )
         if (width, height) != size:
