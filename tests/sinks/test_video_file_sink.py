@@ -170,6 +170,19 @@ def test_recordings_whose_clocks_are_an_hour_apart_follow_each_other_when_joined
     assert starts[-1] == pytest.approx(float(pictures[-1]), abs=0.15)
 
 
+@pytest.mark.parametrize(("lengths", "stop_after"), [((2, 6), 75), ((6, 2), 125), ((6, 2), 160)])
+def test_sound_stops_with_the_pictures_of_joined_recordings(tmp_path, lengths, stop_after):
+    parts = [
+        make_clip(tmp_path / f"{length}.ts", range(0, length * 90000, 3600), Fraction(1, 90000), audio=["aac"])
+        for length in lengths
+    ]
+    clip = tmp_path / "both.ts"
+    clip.write_bytes(b"".join(part.read_bytes() for part in parts))
+    copy(clip, tmp_path / "out.mp4", stop_after=stop_after)
+    sound = audio_packets(tmp_path / "out.mp4")
+    assert sound[-1][0] == pytest.approx(stop_after / 25, abs=0.1)
+
+
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
 @pytest.mark.parametrize("sound", [2.0, 3.0, 3.6])
 def test_sound_stays_with_the_pictures_where_parts_of_joined_recordings_have_less_or_more_of_it(tmp_path, name, sound):

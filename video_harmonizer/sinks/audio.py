@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -18,7 +19,7 @@ from av.stream import Stream
 from video_harmonizer.demux import demux
 from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.joined import begins_anew
-from video_harmonizer.sinks.original import Original
+from video_harmonizer.sinks.original import A_MOMENT, Original
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class AudioCopy:
                 self._tracks[stream.index] = _Track(stream, output, self._clock, path)
         watched = [stream for stream in original.audio if stream.index in self._tracks]
         streams: list[Stream] = [*watched, *([pictures] if pictures else [])]
-        self._packets = self._prepared(demux(container, streams) if container and watched else iter(()))
+        packets = demux(container, streams) if container and watched else iter(())
+        self._packets: Iterator[tuple[Fraction, Packet]] = self._prepared(packets)
         self._next = next(self._packets, None)
 
     def copy_until(self, seconds: Fraction | None) -> None:
@@ -65,6 +67,21 @@ class AudioCopy:
         while self._next and (seconds is None or self._next[0] <= seconds):
             self.mux(self._next[1])
             self._next = next(self._packets, None)
+
+    def after(self, now: Fraction) -> tuple[bool, Fraction] | None:
+        """As `Original.after`, of joined recordings, too, whose clocks name a time twice; None without sound.
+
+        It reads on from where the sound is, which stays to be copied.
+        """
+        if not self._tracks or self._clock.latest is None:
+            return None
+        waiting = []
+        while self._next and self._clock.latest <= now + A_MOMENT:
+            waiting.append(self._next)
+            self._next = next(self._packets, None)
+        self._packets = chain(waiting, [self._next] if self._next else [], self._packets)
+        self._next = next(self._packets, None)
+        return self._clock.latest > now + A_MOMENT, max(now, self._clock.end)
 
     def mux(self, packet: Packet) -> None:
         """Write a packet of sound, or of pictures: with either FFmpeg writes sound that waited, and looks into it."""
@@ -102,11 +119,22 @@ class _JoinedClock:
         self.file_format = file_format
         self._step = step  # from one picture to the next, usually
         self._last: Fraction | None = None  # start of the latest picture in the file's time
+        self.end = Fraction(0)  # of the latest picture, in the output's time
+
+    @property
+    def latest(self) -> Fraction | None:
+        """Start of the latest picture in the output's time."""
+        return None if self._last is None else self._last - self.origins[-1]
 
     def see(self, picture: Packet) -> bool:
         """Whether the clock begins anew with this packet."""
         assert picture.pts is not None
         start = picture.pts * picture.time_base
+        anew = self._goes_on_at(start)
+        self.end = max(self.end, start - self.origins[-1] + (picture.duration or 0) * picture.time_base)
+        return anew
+
+    def _goes_on_at(self, start: Fraction) -> bool:
         if self._last is None or not begins_anew(start - self._last, self.file_format):
             self._last = start if self._last is None else max(self._last, start)
             return False

@@ -161,7 +161,7 @@ class VideoFileSink:
     def _ending(self) -> tuple[int, Fraction | None]:
         """The last frame's duration in ticks, and until when to copy sound (None: all of it)."""
         now = self._last_ticks * self._time_base
-        goes_on, end = self._original.after(now)
+        goes_on, end = self._audio.after(now) or self._original.after(now)
         if goes_on:  # stopped by hand: the sound stops with the picture
             return self._usual_duration, now + self._usual_duration * self._time_base
         return round((end - now) / self._time_base) or self._usual_duration, None
