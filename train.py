@@ -2,7 +2,8 @@
 
 A run is its settings and its seed: started again, it goes on from its last checkpoint as if it had never
 stopped. On several GPUs or machines start it with ``torchrun --nproc-per-node N train.py ...``; all processes
-together then do what one would do with N times the batch.
+together then do what one would do with N times the batch, but that each keeps its own statistics where there is batch
+norm: in DucoNet, the matting network and the adversary.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -25,7 +27,7 @@ from video_harmonizer.training.harmonizing import Harmonizing
 from video_harmonizer.training.journal import Journal
 from video_harmonizer.training.matting import Matting
 from video_harmonizer.training.repainting import Repainting
-from video_harmonizer.training.runs import export, restore, save
+from video_harmonizer.training.runs import export, is_exported, restore, save
 from video_harmonizer.training.settings import Training, read_settings
 from video_harmonizer.training.supply import supply
 from video_harmonizer.training.task import Task
@@ -49,7 +51,7 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     rank, processes, device = fabric.global_rank, fabric.world_size, fabric.device
     torch.manual_seed(settings.seed)
     task = make(settings)
-    settings.output.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.output)
 
     network, discriminator = task.learner, PatchDiscriminator()
     # with its statistics of batches, since those of the last few steps alone are of another network
@@ -95,11 +97,15 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
             # last, since a resumed run does not come back to what its checkpoint's step left undone
             if rank == 0 and (step % settings.checkpoint_every == 0 or step == settings.steps):
                 save(settings, processes, parts, step)
+    if rank == 0 and not is_exported(settings):  # a finished run's that were moved away
+        export(settings, *task.exported(averaged.module), settings.steps)
 
 
 def launch(settings: Training) -> Fabric:
     """This process among those that torchrun started; the only one without it."""
     devices, machines = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), int(os.environ.get("GROUP_WORLD_SIZE", 1))
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: got cuda; want cpu or auto, as there is no GPU that torch can use")
     fabric = Fabric(
         accelerator=settings.device,
         devices=devices,
@@ -110,6 +116,13 @@ def launch(settings: Training) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: no folder can be made there ({error.strerror}); give another --output") from error
 
 
 def make_optimizer(module: nn.Module, settings: Training) -> AdamW:

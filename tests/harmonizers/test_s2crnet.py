@@ -154,7 +154,7 @@ def test_imagenet_encoder_gives_the_same_features_of_plain_rgb(imagenet: torch.n
     state = {prefix + key: value.clone() for key, value in imagenet.state_dict().items()}
     before = {key: value.clone() for key, value in state.items()}
     network = S2CRNet().requires_grad_(False)
-    start_from_imagenet(network, state)
+    start_from_imagenet(network, state, "a.pth")
 
     picture = torch.rand((2, 3, 63, 70))
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -165,14 +165,14 @@ def test_imagenet_encoder_gives_the_same_features_of_plain_rgb(imagenet: torch.n
 
 def test_encoder_with_missing_layers_is_refused(imagenet: torch.nn.Sequential):
     state = {key: value for key, value in imagenet.state_dict().items() if not key.startswith("0.")}
-    with pytest.raises(InputError, match=r"encoder: .* keys missing \(first: 0\.weight\)"):
-        start_from_imagenet(S2CRNet(), state)
+    with pytest.raises(InputError, match=r"a\.pth: .* keys missing \(first: 0\.weight\)"):
+        start_from_imagenet(S2CRNet(), state, "a.pth")
 
 
 def test_published_imagenet_features_are_taken(reference: Path):
     network = S2CRNet()
     features = read_state(reference / "weights/squeezenet1_1_features.pth")
-    start_from_imagenet(network, features)
+    start_from_imagenet(network, features, "a.pth")
     last = [key for key in network.squeezenet1_1.state_dict() if key.endswith("weight")][-1]
     theirs = features.get(last, features.get(f"features.{last}"))
     assert theirs is not None

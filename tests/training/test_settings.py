@@ -1,5 +1,6 @@
 """Settings of a run: the command line beats the file, wrong values are named, a written file reads back."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ def test_paper_s_recipe_is_the_paper_s():
         ("network = 'curvenet'\nsemantic = true", "semantic: got True; want it with network s2crnet only"),
         ("network = 'duconet'\nencoder = 'a.pth'", "encoder: got a.pth; want it with network s2crnet or curvenet or"),
         ("network = 'matting'\nsquared = 5", "squared: got 5.0; want it with network s2crnet or curvenet only"),
+        ("network = 'matting'\nsize = 128", "size: got 128; want it with network s2crnet or curvenet or duconet only"),
         ("clips = 'folder'", "clips: got folder; want it with network matting only"),
     ],
 )
@@ -70,5 +72,8 @@ def test_written_settings_read_back(tmp_path: Path):
         network="curvenet", data=Path('some "odd" \\ näme'), encoder=None, learning_rate=1e-5, semantic=False
     )
     file = tmp_path / "settings.toml"
-    file.write_text(to_toml(settings), encoding="utf-8")
-    assert Training(**read_toml(Training, file)) == settings
+    given = [Training(**read_toml(Training, path)) for path in CONFIGS]
+    assert any(one.clip == math.inf for one in given)
+    for one in (settings, *given):
+        file.write_text(to_toml(one), encoding="utf-8")
+        assert Training(**read_toml(Training, file)) == one

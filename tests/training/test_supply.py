@@ -51,6 +51,23 @@ def test_processes_share_the_samples_of_a_larger_batch(settings: Training):
     assert [first + second for first, second in zip(*shares, strict=True)] == whole
 
 
+class Broken(Dataset):
+    def __getitem__(self, index: int) -> int:
+        raise InputError("a.png: no picture; give one")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_is_wrong_with_the_data_is_said_in_one_line(settings: Training, workers: int):
+    with pytest.raises(InputError) as error:
+        list(supply([Broken(), Broken()], dataclasses.replace(settings, workers=workers), 0))
+    assert str(error.value) == "a.png: no picture; give one"
+
+
+def test_tables_that_were_asked_for_have_to_be_there(settings: Training, tmp_path: Path):
+    with pytest.raises(InputError, match=r"luts: got .*; want a folder with a file luts\.npz"):
+        make_datasets(dataclasses.replace(settings, luts=tmp_path))
+
+
 def test_photographs_give_composites_of_both_sizes(settings: Training):
     (small, large), validation = make_datasets(settings)
     assert small[0]["background"].shape == (32, 32, 3)

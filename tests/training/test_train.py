@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from safetensors import safe_open
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
@@ -159,13 +160,57 @@ def test_checkpoint_of_other_settings_is_refused_and_left_alone(settings: Traini
     assert (settings.output / "checkpoint.pt").read_bytes() == before
 
 
-def test_damaged_checkpoint_is_named_and_left_alone(settings: Training):
+@pytest.mark.parametrize("damage", [b"PK\x03\x04 torn", b"", b"text", [1, 2], {"step": 1}])
+def test_damaged_checkpoint_is_named_and_left_alone(settings: Training, damage: Any):
     settings.output.mkdir(parents=True)
     path = settings.output / "checkpoint.pt"
-    path.write_bytes(b"PK\x03\x04 torn")
+    if isinstance(damage, bytes):
+        path.write_bytes(damage)
+    else:
+        torch.save(damage, path)
+    before = path.read_bytes()
     with pytest.raises(InputError, match=r"checkpoint\.pt: damaged .*move it away to start anew"):
         train.train(settings)
-    assert path.read_bytes() == b"PK\x03\x04 torn"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("missing", ["averaged", "network"])
+def test_checkpoint_of_another_version_is_named(settings: Training, missing: str):
+    train.train(dataclasses.replace(settings, steps=1))
+    path = settings.output / "checkpoint.pt"
+    kept = checkpoint(settings)
+    if missing == "averaged":
+        del kept["averaged"]
+    else:
+        kept["network"].popitem()
+    torch.save(kept, path)
+    with pytest.raises(InputError, match=r"checkpoint\.pt: of another version of this program, or damaged"):
+        train.train(dataclasses.replace(settings, steps=1))
+
+
+def test_run_depends_on_what_is_in_the_weights_it_was_given(settings: Training, tmp_path: Path):
+    train.train(dataclasses.replace(settings, steps=1))
+    given = tmp_path / "given.safetensors"
+    (settings.output / "weights.safetensors").rename(given)
+    further = dataclasses.replace(settings, steps=1, weights=given, output=tmp_path / "further")
+    train.train(further)
+    (tmp_path / "moved").mkdir()
+    moved = given.rename(tmp_path / "moved" / "given.safetensors")
+    train.train(dataclasses.replace(further, weights=moved))  # the same
+    moved.write_bytes((further.output / "weights.safetensors").read_bytes())
+    with pytest.raises(InputError, match=r"made with weights a file of SHA-256 .*, this run has a file of SHA-256"):
+        train.train(dataclasses.replace(further, weights=moved))
+
+
+def test_weights_of_a_finished_run_come_back(settings: Training):
+    short = dataclasses.replace(settings, steps=1)
+    train.train(short)
+    path = settings.output / "weights.safetensors"
+    before = load_file(path)
+    path.unlink()
+    train.train(short)
+    assert same(before, load_file(path))
+    assert path.stat().st_mode & 0o777 == (settings.output / "settings.toml").stat().st_mode & 0o777
 
 
 def test_adversary_learns_and_is_heard(settings: Training, monkeypatch: pytest.MonkeyPatch):
@@ -193,6 +238,26 @@ def test_gradient_that_is_not_finite_changes_nothing(settings: Training):
     assert torch.equal(module.weight, before)
     train.descend(fabric, learner, optimizer, learner(torch.ones(1, 2)).sum(), 0.1, 1.0)
     assert not torch.equal(module.weight, before)
+
+
+def test_averaged_network_is_exported(settings: Training):
+    train.train(dataclasses.replace(settings, steps=2, small_steps=0, ema=0.9, learning_rate=1e-2))
+    kept, exported = checkpoint(settings), load_file(settings.output / "weights.safetensors")
+    key = "squeezenet1_1.0.weight"
+    averaged, raw = kept["averaged"][f"module.{key}"], kept["network"][key]
+    assert (raw - averaged).abs().max() > 1e-3
+    torch.testing.assert_close(exported[key].float(), averaged, rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_goes_as_far_as_its_learning_rate(settings: Training):
+    moved = []
+    for rate in (1e-3, 1e-5):
+        module = nn.Linear(2, 1)
+        optimizer = train.make_optimizer(module, settings)
+        before = module.weight.detach().clone()
+        train.descend(Fabric(accelerator="cpu"), module, optimizer, module.weight.sum(), rate, 1.0)
+        moved.append((module.weight - before).abs().mean().item())
+    assert moved[0] == pytest.approx(100 * moved[1], rel=0.05)
 
 
 def test_averaged_network_has_averaged_statistics_of_batches(settings: Training, tmp_path: Path):

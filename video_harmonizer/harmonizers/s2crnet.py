@@ -119,7 +119,7 @@ class S2CRNet(nn.Module):
         return nn.functional.one_hot(index, len(CLASSES)).to(like.dtype)  # (B, 5)
 
 
-def start_from_imagenet(network: S2CRNet, features: dict[str, Tensor]) -> None:
+def start_from_imagenet(network: S2CRNet, features: dict[str, Tensor], name: str) -> None:
     """Take the encoder from SqueezeNet 1.1 features trained on ImageNet-normalised pictures.
 
     The normalisation moves into the first convolution, which has no padding, so that the network takes plain
@@ -127,6 +127,7 @@ def start_from_imagenet(network: S2CRNet, features: dict[str, Tensor]) -> None:
 
     Args:
         features: torchvision's ``features`` key names, with or without that prefix; later layers are ignored.
+        name: of their file, for messages.
 
     Raises:
         InputError: where the encoder's layers are not all there, in their shapes.
@@ -136,7 +137,7 @@ def start_from_imagenet(network: S2CRNet, features: dict[str, Tensor]) -> None:
     encoder = network.squeezenet1_1
     wanted = encoder.state_dict()
     state = {key.removeprefix("features."): value for key, value in features.items()}
-    load_into(encoder, {key: value for key, value in state.items() if key in wanted}, "encoder")
+    load_into(encoder, {key: value for key, value in state.items() if key in wanted}, name)
     first = encoder[0]
     assert isinstance(first, nn.Conv2d)
     assert first.bias is not None

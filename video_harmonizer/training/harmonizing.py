@@ -61,7 +61,7 @@ def make_network(settings: Training) -> Network:
     network = S2CRNet(settings.stages) if settings.network == "s2crnet" else CurveNet()
     if settings.encoder:
         donor = S2CRNet(1)
-        start_from_imagenet(donor, read_state(settings.encoder))
+        start_from_imagenet(donor, read_state(settings.encoder), str(settings.encoder))
         encoder = network.squeezenet1_1 if isinstance(network, S2CRNet) else network.encoder
         load_into(encoder, donor.squeezenet1_1.state_dict(), str(settings.encoder))
     if settings.weights:

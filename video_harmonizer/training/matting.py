@@ -61,6 +61,8 @@ class Matting:
     def __init__(self, settings: Training) -> None:
         if settings.teacher is None:
             raise InputError("teacher: got none; give RobustVideoMatting's weights as --teacher FILE")
+        if not settings.teacher.is_file() and not settings.mattes.is_dir():
+            raise InputError(f"teacher: got {settings.teacher}, which is no file; give RobustVideoMatting's weights")
         self.learner: nn.Module = Student(
             make_network(settings)
         )  # first: the teacher takes chance, too, if it is needed

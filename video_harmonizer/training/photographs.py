@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import zipfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Photographs:
         rows = [row for row in read_rows(root, split) if only is None or row.image in only]
         self.images = self._decode((row.image for row in rows), cv2.IMREAD_COLOR)
         self.masks = self._decode((row.mask for row in rows if row.mask), cv2.IMREAD_GRAYSCALE)
+        self._check_levels()
         if self.skipped:
             log.warning("%d unreadable pictures skipped, the first is %s", len(self.skipped), self.skipped[0])
         self.rows = [row for row in rows if row.image in self.images and (row.mask in self.masks or not row.mask)]
@@ -58,7 +60,7 @@ class Photographs:
         """Name -> picture, without those that can't be read."""
         pictures = {}
         for name in dict.fromkeys(names):
-            picture = cv2.imread(str(self.root / name), flag)
+            picture = read_picture(self.root / name, flag)
             if picture is None:
                 self.skipped.append(name)
                 continue
@@ -67,6 +69,25 @@ class Photographs:
                 picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             pictures[name] = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if flag == cv2.IMREAD_COLOR else picture
         return pictures
+
+    def _check_levels(self) -> None:
+        """Masks of 0 and 1 would be taken for empty ones."""
+        faint = [name for name, mask in self.masks.items() if mask.max() <= 127]
+        if faint and len(faint) == len(self.masks):
+            raise InputError(f"{self.root / faint[0]}: no level above 127, as in no other mask; want 255 = foreground")
+        if faint:
+            log.warning(
+                "%d masks have no level above 127, the first is %s; want 255 = foreground", len(faint), faint[0]
+            )
+
+
+def read_picture(path: Path, flag: int) -> np.ndarray | None:
+    """As `cv2.imread`, which can't open every name on every system."""
+    try:
+        encoded = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
+    return cv2.imdecode(encoded, flag) if encoded.size else None
 
 
 def read_rows(root: Path, split: str) -> list[Row]:
@@ -77,12 +98,15 @@ def read_rows(root: Path, split: str) -> list[Row]:
 def _read_index(root: Path, split: str) -> list[Row]:
     index = root / INDEX
     want = "want a table with columns source,image,mask,person,split"
-    with index.open(newline="") as lines:
-        table = csv.DictReader(lines)
-        if not {"image", "mask", "person", "split"} <= set(table.fieldnames or ()):
-            raise InputError(f"{index}: columns are {','.join(table.fieldnames or ['none'])}; {want}")
-        known = {"1": True, "0": False}
-        return [Row(line["image"], line["mask"], known.get(line["person"])) for line in table if line["split"] == split]
+    try:
+        lines = index.read_text(encoding="utf-8-sig").splitlines()  # as Excel writes it, too
+    except UnicodeDecodeError as error:
+        raise InputError(f"{index}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    table = csv.DictReader(lines)
+    if not {"image", "mask", "person", "split"} <= set(table.fieldnames or ()):
+        raise InputError(f"{index}: columns are {','.join(table.fieldnames or ['none'])}; {want}")
+    known = {"1": True, "0": False}
+    return [Row(line["image"], line["mask"], known.get(line["person"])) for line in table if line["split"] == split]
 
 
 def _list_folder(root: Path, split: str) -> list[Row]:
@@ -112,7 +136,13 @@ def read_luts(root: Path) -> tuple[np.ndarray, np.ndarray]:
         log.info("%s: not there, so no looks from colour tables are learnt", path)
         none = np.zeros((0, 2, 2, 2, 3), np.float32)
         return none, none
-    luts = np.load(path)["luts"]
+    try:
+        with np.load(path) as arrays:
+            luts = arrays["luts"]
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: {error}; want a .npz file with an array called luts") from None
+    if luts.ndim != 5 or luts.shape[4] != 3 or len(set(luts.shape[1:4])) > 1:
+        raise InputError(f"{path}: tables of shape {luts.shape}; want (N, K, K, K, 3)")
     if len(luts) <= TRAINING_LUTS:
         raise InputError(f"{path}: {len(luts)} tables; want more than the {TRAINING_LUTS} that training takes")
     return luts[:TRAINING_LUTS], luts[TRAINING_LUTS:]

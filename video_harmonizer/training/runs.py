@@ -1,24 +1,26 @@
 """A run's folder: the checkpoint to go on from, the settings, and the weights that come out."""
 
+import hashlib
 import logging
-import pickle
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as as_safetensors
 from torch import Tensor, nn
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.training.settings import FREE, Training, as_table, to_toml
+from video_harmonizer.weights.load import first_line
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
 SETTINGS = "settings.toml"
 WEIGHTS = "weights.safetensors"
+GIVEN = ("weights", "encoder", "teacher")  # files that a run depends on: on what is in them, whatever their names
 
 
 def save(settings: Training, processes: int, parts: Mapping[str, Any], step: int) -> None:
@@ -29,7 +31,7 @@ def save(settings: Training, processes: int, parts: Mapping[str, Any], step: int
     """
     path = settings.output / CHECKPOINT
     partial = path.with_suffix(".partial")
-    made_by = as_table(settings) | {"processes": processes}
+    made_by = _made_by(settings, processes)
     states = {name: part.state_dict() for name, part in parts.items()}
     torch.save({"step": step, "settings": made_by, **states}, partial)
     partial.replace(path)
@@ -46,10 +48,10 @@ def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int
         return 0
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: damaged ({reason}); move it away to start anew") from error
-    before, now = checkpoint.get("settings", {}), as_table(settings) | {"processes": processes}
+        before, done = dict(checkpoint["settings"]), int(checkpoint["step"])
+    except Exception as error:  # damaged bytes make torch raise nearly anything
+        raise InputError(f"{path}: damaged ({first_line(error)}); move it away to start anew") from error
+    now = _made_by(settings, processes)
     others = [name for name in sorted((before.keys() | now.keys()) - FREE) if before.get(name) != now.get(name)]
     if others:
         name = others[0]
@@ -58,10 +60,29 @@ def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int
             f"{path}: made with {name} {before.get(name)}, this run has {now.get(name)}{more}; "
             "give the run's own settings to go on, or another --output to start anew"
         )
-    for name, part in parts.items():
-        part.load_state_dict(checkpoint[name])
-    log.info("%s: going on after step %d", path, checkpoint["step"])
-    return checkpoint["step"]
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(checkpoint[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        what = f"{path}: of another version of this program, or damaged ({first_line(error)})"
+        raise InputError(f"{what}; move it away to start anew") from error
+    log.info("%s: going on after step %d", path, done)
+    return done
+
+
+def _made_by(settings: Training, processes: int) -> dict[str, Any]:
+    """What a run's result depends on."""
+    table: dict[str, Any] = as_table(settings) | {"processes": processes}
+    for name in GIVEN:
+        file = getattr(settings, name)
+        if file is not None and file.is_file():
+            table[name] = f"a file of SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"
+    return table
+
+
+def is_exported(settings: Training) -> bool:
+    """Whether the weights are there."""
+    return (settings.output / WEIGHTS).is_file()
 
 
 def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], step: int) -> None:
@@ -73,7 +94,7 @@ def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], 
     path = settings.output / WEIGHTS
     partial = path.with_suffix(".partial")
     state = {key: narrowed(value.cpu()).contiguous() for key, value in network.state_dict().items()}
-    save_file(state, partial, metadata)
+    partial.write_bytes(as_safetensors(state, metadata))  # readable for all whom the user lets read files
     partial.replace(path)
     (settings.output / SETTINGS).write_text(to_toml(settings), encoding="utf-8")
 

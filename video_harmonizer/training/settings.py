@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ OF_SOME = {
     "encoder": ("s2crnet", "curvenet", "matting"),
     "luts": ("s2crnet", "curvenet", "duconet"),
     "squared": ("s2crnet", "curvenet"),
+    "size": ("s2crnet", "curvenet", "duconet"),
+    "small_steps": ("s2crnet", "curvenet", "duconet"),
+    "validation": ("s2crnet", "curvenet", "duconet"),
     "teacher": ("matting",),
     "clips": ("matting",),
     "held_out": ("matting",),
@@ -116,5 +120,7 @@ def as_table(settings: Training) -> dict[str, str | int | float | bool]:
 
 def to_toml(settings: Training) -> str:
     """A settings file that makes this run again."""
-    # JSON spells strings, numbers, true and false as TOML does
-    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in as_table(settings).items())
+    # JSON spells strings, numbers, true and false as TOML does, but not infinity
+    table = as_table(settings).items()
+    written = {name: "inf" if value == math.inf else json.dumps(value, ensure_ascii=False) for name, value in table}
+    return "".join(f"{name} = {value}\n" for name, value in written.items())

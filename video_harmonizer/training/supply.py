@@ -34,9 +34,13 @@ def make_datasets(settings: Training) -> tuple[list[Dataset], Dataset]:
     validation: Dataset
     sizes = (settings.size // 2, settings.size)
     if is_iharmony4(settings.data):
+        if settings.luts:
+            raise InputError(f"luts: got {settings.luts}; want none, as iHarmony4 has composites of its own")
         learning = [IHarmonyDataset(settings.data, "train", size, settings.seed) for size in sizes]
         validation = IHarmonyDataset(settings.data, "test", settings.size, seed=1, count=settings.validation)
     else:
+        if settings.luts and not (settings.luts / "luts.npz").is_file():
+            raise InputError(f"luts: got {settings.luts}; want a folder with a file luts.npz")
         luts, unseen_luts = read_luts(settings.luts or settings.data)
         photographs = Photographs(settings.data, "train")
         learning = [CompositeDataset(photographs, luts, size, settings.seed) for size in sizes]
@@ -67,9 +71,13 @@ def supply(
         order = (list(range(place, place + settings.batch)) for place in firsts)
         if firsts:
             # pinned memory and many workers matter where a GPU waits for samples
-            yield from DataLoader(
+            batches = DataLoader(
                 dataset, batch_sampler=order, num_workers=settings.workers, pin_memory=torch.cuda.is_available()
             )
+            try:
+                yield from batches
+            except InputError as error:  # a worker's comes with its traceback before
+                raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
 
 
 class FixedSamples(Dataset):

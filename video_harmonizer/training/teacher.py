@@ -23,7 +23,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting.rvm import RVMMatting, load_rvm
 from video_harmonizer.sources import open_source
-from video_harmonizer.training.photographs import SHORT_SIDE
+from video_harmonizer.training.photographs import SHORT_SIDE, read_picture
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +58,12 @@ class Teacher:
             for name in tqdm(by_size, "mattes of photographs", unit="photograph", dynamic_ncols=True, mininterval=5):
                 image = images[name]
                 path = folder / f"{_checksum(image.tobytes())}.png"
-                matte = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
+                matte = read_picture(path, cv2.IMREAD_GRAYSCALE)
                 if matte is None or matte.shape != image.shape[:2]:
                     self.matting.reset()
                     picture = cv2.resize(image, _even(image)[::-1], interpolation=cv2.INTER_AREA)
                     matte = cv2.resize(self.matting.matte(Frame(picture, 0, 0.0)).alpha, image.shape[1::-1])
-                    cv2.imwrite(str(path), matte)
+                    path.write_bytes(cv2.imencode(".png", matte)[1].tobytes())
                 mattes[name] = matte
         return {name: mattes[name] for name in images}
 

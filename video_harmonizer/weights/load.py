@@ -111,7 +111,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{path}: damaged, or not a safetensors file ({_first_line(error)}); download or copy it again"
+            f"{path}: damaged, or not a safetensors file ({first_line(error)}); download or copy it again"
         ) from error
 
 
@@ -133,7 +133,7 @@ def _read_torch(path: Path) -> Any:
                 f"{path}: a TorchScript program, which contains code and is refused; give the .pth checkpoint"
             ) from error
         raise InputError(
-            f"{path}: damaged, or not a checkpoint ({_first_line(error)}); download or copy it again"
+            f"{path}: damaged, or not a checkpoint ({first_line(error)}); download or copy it again"
         ) from error
 
 
@@ -153,6 +153,7 @@ def _as_float32(path: Path, key: str, value: Any) -> Tensor:
     return value.detach().float() if value.is_floating_point() else value.detach()
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, short enough for a message."""
     lines = str(error).splitlines()
     return lines[0][:120] if lines else type(error).__name__

@@ -1,0 +1,63 @@
+"""Photographs, masks and colour tables as people have them, with what is wrong with some."""
+
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from video_harmonizer.errors import InputError
+from video_harmonizer.training.photographs import Photographs, read_luts
+
+from .conftest import make_data
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """To be damaged."""
+    return make_data(tmp_path / "data")
+
+
+def dim(data: Path, names: list[Path]) -> None:
+    for name in names:
+        mask = cv2.imread(str(name), cv2.IMREAD_GRAYSCALE)
+        assert mask is not None
+        cv2.imwrite(str(name), (mask > 127).astype(np.uint8))
+
+
+def test_masks_of_ones_are_told_of(data: Path, caplog: pytest.LogCaptureFixture):
+    dim(data, sorted(data.glob("*_mask.png"))[:2])
+    with caplog.at_level(logging.WARNING):
+        Photographs(data, "train")
+    assert "2 masks have no level above 127, the first is 01_mask.png; want 255 = foreground" in caplog.text
+
+
+def test_masks_that_are_all_of_ones_are_refused(data: Path):
+    dim(data, sorted(data.glob("*_mask.png")))
+    with pytest.raises(InputError, match=r"01_mask\.png: no level above 127, as in no other mask; want 255"):
+        Photographs(data, "train")
+
+
+def test_an_index_as_excel_writes_it_is_read(data: Path):
+    index, rows = data / "index.csv", len(Photographs(data, "train").rows)
+    text = "\n".join(line.partition(",")[2] for line in index.read_text().splitlines())  # image comes first
+    index.write_text(text, encoding="utf-8-sig")
+    assert len(Photographs(data, "train").rows) == rows
+    index.write_bytes(text.encode().replace(b"01.png", b"M\xfcller.png"))
+    with pytest.raises(InputError, match=r"index\.csv: not UTF-8 .*; save it as UTF-8"):
+        Photographs(data, "train")
+
+
+def test_colour_tables_that_are_none_are_named(data: Path):
+    path = data / "luts.npz"
+    for content in (b"", b"text", b"PK\x03\x04 torn"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"luts\.npz: .*; want a \.npz file with an array called luts"):
+            read_luts(data)
+    np.savez(path, tables=np.zeros((70, 3, 3, 3, 3)))
+    with pytest.raises(InputError, match=r"want a \.npz file with an array called luts"):
+        read_luts(data)
+    np.savez(path, luts=np.zeros((70, 3, 17, 17)))
+    with pytest.raises(InputError, match=r"tables of shape \(70, 3, 17, 17\); want \(N, K, K, K, 3\)"):
+        read_luts(data)
