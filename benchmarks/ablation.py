@@ -7,8 +7,6 @@ and is scored on the same unseen ones: PSNR, fMSE, and the mean absolute change,
 are harmonious already. Without WEIGHTS all start at random and need many more steps. What was stopped goes on.
 """
 
-import logging
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -16,13 +14,12 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
-import tyro
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 from tyro.conf import Positional
 
+from benchmarks.command_line import run
 from train import train
-from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.curvenet import FEATURES, PIECES, STATISTICS, CurveNet
 from video_harmonizer.harmonizers.curves import interpolate
 from video_harmonizer.harmonizers.rim import PROFILES, RUN, Rim
@@ -161,42 +158,37 @@ def main(
     workers: int = 1,
 ) -> None:
     """Train and score each variant; prints a Markdown table."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     rows = [
         "| variant | PSNR (dB) | fMSE | below the composite | change of what is harmonious |",
         "|---|---|---|---|---|",
     ]
-    try:
-        for name, change in VARIANTS.items():
-            settings = Training(
-                network="curvenet",
-                data=data,
-                weights=weights,
-                output=out / name.replace(" ", "_"),
-                steps=steps,
-                batch=32,
-                squared=5.0,
-                learning_rate=4e-4,
-                warmup=50,
-                ema=0.99,  # few steps: the mean of the last ones
-                workers=workers,
-                validation=1,
-                validate_every=steps,
-                device="cpu",
-            )
-            train(settings, partial(Ablation, change=change))
-            network = change(CurveNet())
-            network.load_state_dict(read_state(settings.output / "weights.safetensors"))
-            network.eval()
-            scores = score(network, data)
-            below = 1 - scores["fmse"] / scores["composite_fmse"]
-            numbers = f"{scores['psnr']:.2f} | {scores['fmse']:.0f} | {below:.0%} | {scores['change']:.1f}"
-            rows.append(f"| {name} | {numbers} |")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    for name, change in VARIANTS.items():
+        settings = Training(
+            network="curvenet",
+            data=data,
+            weights=weights,
+            output=out / name.replace(" ", "_"),
+            steps=steps,
+            batch=32,
+            squared=5.0,
+            learning_rate=4e-4,
+            warmup=50,
+            ema=0.99,  # few steps: the mean of the last ones
+            workers=workers,
+            validation=1,
+            validate_every=steps,
+            device="cpu",
+        )
+        train(settings, partial(Ablation, change=change))
+        network = change(CurveNet())
+        network.load_state_dict(read_state(settings.output / "weights.safetensors"))
+        network.eval()
+        scores = score(network, data)
+        below = 1 - scores["fmse"] / scores["composite_fmse"]
+        numbers = f"{scores['psnr']:.2f} | {scores['fmse']:.0f} | {below:.0%} | {scores['change']:.1f}"
+        rows.append(f"| {name} | {numbers} |")
     print("\n".join(rows))
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    run(main)

@@ -9,7 +9,6 @@ resolution, against the target's: 1 is as sharp, and an enlarged thumbnail is fa
 """
 
 import logging
-import sys
 from dataclasses import asdict, dataclass
 from json import dumps
 from pathlib import Path
@@ -17,11 +16,11 @@ from statistics import fmean
 
 import cv2
 import numpy as np
-import tyro
 from skimage.metrics import mean_squared_error
 from tqdm import tqdm
 from tyro.conf import Positional
 
+from benchmarks.command_line import run
 from video_harmonizer import assemble
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.evaluate import LEVELS, render
@@ -133,15 +132,5 @@ def check(
         cv2.imwrite(str(crop), worst[1][..., ::-1])
 
 
-def main() -> None:
-    """The command."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        tyro.cli(check)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-
-
 if __name__ == "__main__":
-    main()
+    run(check)

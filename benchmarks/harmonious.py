@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import tyro
 from tyro.conf import Positional
 
+from benchmarks.command_line import run
 from video_harmonizer import weights
 from video_harmonizer.assemble import choose_device
 from video_harmonizer.engine import make_engine
@@ -47,4 +47,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    run(main)

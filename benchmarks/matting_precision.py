@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import tyro
 from tyro.conf import Positional
 
+from benchmarks.command_line import run
 from video_harmonizer import weights as registry
 from video_harmonizer.engine import make_engine
 from video_harmonizer.engine.eager import TorchEngine
@@ -58,4 +58,4 @@ def _row(first: int, last: int, counts: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    run(main)

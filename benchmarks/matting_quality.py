@@ -14,9 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import tyro
 from tyro.conf import Positional
 
+from benchmarks.command_line import run
 from rvm import MattingNetwork
 from video_harmonizer import weights
 from video_harmonizer.engine import Engine, make_engine
@@ -176,4 +176,4 @@ def _times(paths: list[Path], engine: Engine) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    run(main)

@@ -10,7 +10,6 @@ its own, and so that one that takes too much does not take the others with it.
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -22,12 +21,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from PIL import Image
 from skimage.metrics import mean_squared_error
 from tqdm import tqdm
 from tyro.conf import Positional
 
+from benchmarks.command_line import run
 from video_harmonizer import assemble
 from video_harmonizer.benchmark.machine import describe
 from video_harmonizer.benchmark.meters import PeakMemory
@@ -236,15 +235,5 @@ def sweep(
     save_plot(points, out / "sweep.png")
 
 
-def main() -> None:
-    """The command."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        tyro.cli(sweep)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-
-
 if __name__ == "__main__":
-    main()
+    run(sweep)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import tyro
 
+from benchmarks.command_line import run
 from video_harmonizer.benchmark.clip import make_clip
 from video_harmonizer.evaluation.results import aligned
 
@@ -70,4 +71,4 @@ def main(options: tyro.conf.Positional[tuple[str, ...]] = (), runs: int = 5) -> 
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    run(main)

@@ -9,8 +9,6 @@ are 256x256 PNGs under HCOCO, on the test list. Masks are those with which the c
 if drawn by hand; none is made imperfect afterwards. ``--hard`` takes their soft edges away, as iHarmony4's have none.
 """
 
-import logging
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +18,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from video_harmonizer.errors import InputError
+from benchmarks.command_line import run
 from video_harmonizer.iharmony4 import FOLDERS
 from video_harmonizer.thumbnails import SIZE
 from video_harmonizer.training.composites import CompositeDataset, Mixture
@@ -72,13 +70,8 @@ def main(
     hard: bool = False,
 ) -> None:
     """Write COUNT composites made of DATA (index.csv, photographs, masks, luts.npz) to OUT."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        write_dataset(out, validation_triples(data, count, seed, kind, hard))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    write_dataset(out, validation_triples(data, count, seed, kind, hard))
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    run(main)

@@ -1,11 +1,13 @@
 """Each variant of CurveNet differs in what it says it does, and a table comes out."""
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks import ablation
+from benchmarks.command_line import run
 from training.conftest import make_data
 from video_harmonizer.harmonizers.curvenet import CurveNet
 
@@ -67,8 +69,11 @@ def test_trains_and_scores_variants(
     assert all(float(row[1]) > 5 for row in rows[2:])
 
 
-def test_missing_data_ends_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_missing_data_ends_with_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys, "argv", ["ablation", str(tmp_path / "none"), "--out", str(tmp_path / "runs")])
     with pytest.raises(SystemExit) as stop:
-        ablation.main(tmp_path / "none", out=tmp_path / "runs")
+        run(ablation.main)
     assert stop.value.code == 2
     assert "no such folder" in capsys.readouterr().err

@@ -1,0 +1,20 @@
+"""How a benchmark is started, and what it says where it is given something that it can't use."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+
+from video_harmonizer.errors import InputError
+
+
+def run(main: Callable[..., Any]) -> None:
+    """Call it with what the command line gives; an `InputError` is one line and status 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        tyro.cli(main)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
