@@ -2,8 +2,8 @@
 
 A run is its settings and its seed: started again, it goes on from its last checkpoint as if it had never
 stopped. On several GPUs or machines start it with ``torchrun --nproc-per-node N train.py ...``; all processes
-together then do what one would do with N times the batch, but that each keeps its own statistics where there is batch
-norm: in DucoNet, the matting network and the adversary.
+together then do what one would do with N times the batch, but for batch norm, in DucoNet, the matting network and the
+adversary: each normalises by its own part of the batch, and the first one's statistics are kept.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from video_harmonizer.training.harmonizing import Harmonizing
 from video_harmonizer.training.journal import Journal
 from video_harmonizer.training.matting import Matting
 from video_harmonizer.training.repainting import Repainting
-from video_harmonizer.training.runs import export, is_exported, restore, save
+from video_harmonizer.training.runs import export, is_exported, made_by, restore, save
 from video_harmonizer.training.settings import Training, read_settings
 from video_harmonizer.training.supply import supply
 from video_harmonizer.training.task import Task
@@ -50,8 +50,9 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     fabric = launch(settings)
     rank, processes, device = fabric.global_rank, fabric.world_size, fabric.device
     torch.manual_seed(settings.seed)
-    task = make(settings)
     make_folder(settings.output)
+    makers = made_by(settings, processes)
+    task = make(settings)
 
     network, discriminator = task.learner, PatchDiscriminator()
     # with its statistics of batches, since those of the last few steps alone are of another network
@@ -61,7 +62,7 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     parts = {"network": network, "averaged": averaged, "optimizer": optimizer}
     if settings.adversarial:
         parts |= {"discriminator": discriminator, "discriminator_optimizer": adversary_optimizer}
-    start = restore(settings, processes, parts)
+    start = restore(settings, makers, parts)
     if (cast(Tensor, fabric.all_gather(torch.tensor(start))) != start).any():
         raise InputError(f"{settings.output}: not every machine has its checkpoint; give all one shared --output")
 
@@ -96,9 +97,10 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
                 export(settings, *task.exported(averaged.module), step)
             # last, since a resumed run does not come back to what its checkpoint's step left undone
             if rank == 0 and (step % settings.checkpoint_every == 0 or step == settings.steps):
-                save(settings, processes, parts, step)
+                save(settings, makers, parts, step)
     if rank == 0 and not is_exported(settings):  # a finished run's that were moved away
-        export(settings, *task.exported(averaged.module), settings.steps)
+        exported, about = task.exported(averaged.module)
+        export(settings, exported, {**about, "commit": "unknown, exported again"}, settings.steps)
 
 
 def launch(settings: Training) -> Fabric:
@@ -106,6 +108,8 @@ def launch(settings: Training) -> Fabric:
     devices, machines = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), int(os.environ.get("GROUP_WORLD_SIZE", 1))
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device: got cuda; want cpu or auto, as there is no GPU that torch can use")
+    if settings.device == "mps" and not torch.backends.mps.is_available():
+        raise InputError("device: got mps; want cpu or auto, as there is no such GPU that torch can use")
     fabric = Fabric(
         accelerator=settings.device,
         devices=devices,

@@ -99,7 +99,7 @@ def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Pat
         seen_still = np.stack(still[UNSETTLED:])
         scores = agreement(guess, wanted)
         scores["flicker"] = flicker(guess, wanted)
-        scores["unrest"] = float(ours[seen_still].mean() / max(theirs[seen_still].mean(), 1e-3))
+        scores["unrest"] = float((ours * seen_still).sum() / max((theirs * seen_still).sum(), 1))
         rows.append(scores)
         lines.append(_row(f"{path.stem} | {len(guess)}", scores))
     mean = {key: float(np.mean([scores[key] for scores in rows])) for key in rows[0]}
@@ -107,8 +107,8 @@ def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Pat
 
 
 def _row(name: str, scores: dict[str, float]) -> str:
-    mae, iou, by_teacher, by_picture = scores.values()
-    return f"| {name} | {mae:.4f} | {iou:.3f} | {by_teacher:.2f} | {by_picture:.2f} |"
+    agreed = f"{scores['mae']:.4f} | {scores['iou']:.3f}"
+    return f"| {name} | {agreed} | {scores['flicker']:.2f} | {scores['unrest']:.2f} |"
 
 
 def _unchanged(before: np.ndarray, now: np.ndarray) -> np.ndarray:

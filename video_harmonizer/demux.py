@@ -10,6 +10,7 @@ from av.stream import Stream
 
 def demux(container: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
     """Packets of these streams in the file's order, each stream's closing mark behind its last."""
-    # PyAV stumbles at the end over streams that were not there at the beginning, once all others are closed
+    # PyAV may stumble at the end over streams that were not there at the beginning, once all others are closed
     with contextlib.suppress(IndexError):
-        yield from container.demux(streams)
+        if streams:  # without any PyAV would give all
+            yield from container.demux(streams)

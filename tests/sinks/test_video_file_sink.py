@@ -232,14 +232,15 @@ def test_plain_sound_whose_channels_have_no_places_fits_mp4(tmp_path, name):
         assert container.streams.audio[0].layout.name == "stereo"
 
 
+@pytest.mark.parametrize("place", [0.3, 0.95, 1])
 @pytest.mark.parametrize(("name", "codec", "start"), [("a.ts", "aac", b"\xff\xf1"), ("a.mkv", "ac3", b"\x0b\x77")])
-def test_damaged_sound_goes_on_behind_the_damage(tmp_path, caplog, name, codec, start):
-    clip = make_clip(tmp_path / name, pts=range(50), audio=[codec])
+def test_damaged_sound_goes_on_behind_the_damage(tmp_path, caplog, name, codec, start, place):
+    clip = make_clip(tmp_path / name, pts=range(50), audio=[codec], audio_seconds=4)
     whole = len(audio_packets(clip))
     data = bytearray(clip.read_bytes())
     headers = [at for at in range(len(data)) if data.startswith(start, at)]
-    middle = headers[len(headers) // 2]
-    data[middle : middle + 5] = bytes(5)
+    at = headers[round(place * (len(headers) - 1))]
+    data[at : at + 5] = bytes(5)
     clip.write_bytes(data)
     copy(clip, tmp_path / "out.mp4")
     assert len(video_pts(tmp_path / "out.mp4")) == 50

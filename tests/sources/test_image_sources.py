@@ -44,6 +44,7 @@ def test_gray_is_spread_and_alpha_left_out(tmp_path, dtype):
     assert np.array_equal(read_image(save(tmp_path / "gray.png", gray)), np.dstack([gray] * 3))
     clear = np.dstack([RGB[..., ::-1], np.zeros((48, 64), np.uint8)]).astype(dtype)
     assert np.array_equal(read_image(save(tmp_path / "clear.png", clear)), RGB)
+    assert not read_image(tmp_path / "clear.png", in_srgb=False).any()
 
 
 def test_the_orientation_in_a_photograph_is_obeyed(tmp_path):
@@ -198,6 +199,17 @@ def test_transparency_is_told_of_in_pictures_and_taken_in_masks(tmp_path: Path, 
     turned.getexif()[0x0112] = 6
     turned.save(tmp_path / "turned.png", exif=turned.getexif())
     assert np.array_equal(read_image(tmp_path / "turned.png", in_srgb=False)[..., 0], np.rot90(alpha, -1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_cut_outs_are_masks_also_where_nobody_or_nothing_else_is_seen(tmp_path: Path, dtype: type):
+    top = np.iinfo(dtype).max
+    half: np.ndarray = np.tile(np.array([0, top], dtype), (16, 8))
+    for number, alpha in enumerate((half, np.zeros_like(half), np.full_like(half, top))):
+        save(tmp_path / f"{number}.png", np.dstack([np.full_like(half, top // 2)] * 3 + [alpha]))
+    masks = [frame.rgb[..., 0] for frame in ImageSequenceSource(tmp_path, in_srgb=False)]
+    assert [mask.dtype for mask in masks] == [dtype] * 3
+    assert [mask.mean() / top for mask in masks] == [0.5, 0, 1]
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.png", "a.tiff"])

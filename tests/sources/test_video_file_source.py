@@ -15,6 +15,7 @@ import pytest
 from av.stream import Disposition
 from clips import flat_frame, make_clip, moving_picture, plane_of, tone, video_pts, yuv_codes
 
+from video_harmonizer.demux import demux
 from video_harmonizer.errors import InputError
 from video_harmonizer.sources import video_file
 from video_harmonizer.sources.picture import _square_pixels
@@ -345,6 +346,17 @@ def test_sound_that_is_found_late_does_no_harm(tmp_path):
     with av.open(str(tmp_path / "a.flv")) as container:
         assert not container.streams.audio
     assert len(read(tmp_path / "a.flv")) == 500
+
+
+def test_packets_end_where_pyav_stumbles_and_none_come_of_no_stream():
+    def stumbling(streams):
+        yield from streams
+        raise IndexError
+
+    container: Any = SimpleNamespace(demux=stumbling)
+    packets: Any = ["first", "last"]
+    assert list(demux(container, packets)) == packets
+    assert list(demux(container, [])) == []
 
 
 def test_fragments_count_together(tmp_path):

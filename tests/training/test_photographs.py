@@ -33,9 +33,16 @@ def test_masks_of_ones_are_told_of(data: Path, caplog: pytest.LogCaptureFixture)
     assert "2 masks have no level above 127, the first is 01_mask.png; want 255 = foreground" in caplog.text
 
 
+def test_empty_masks_are_no_wrong_ones(data: Path, caplog: pytest.LogCaptureFixture):
+    for name in data.glob("*_mask.png"):
+        cv2.imwrite(str(name), np.zeros((64, 64), np.uint8))
+    Photographs(data, "train")
+    assert "level above 127" not in caplog.text
+
+
 def test_masks_that_are_all_of_ones_are_refused(data: Path):
     dim(data, sorted(data.glob("*_mask.png")))
-    with pytest.raises(InputError, match=r"01_mask\.png: no level above 127, as in no other mask; want 255"):
+    with pytest.raises(InputError, match=r"01_mask\.png: this and all other masks have no level above 127"):
         Photographs(data, "train")
 
 
@@ -55,6 +62,10 @@ def test_colour_tables_that_are_none_are_named(data: Path):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"luts\.npz: .*; want a \.npz file with an array called luts"):
             read_luts(data)
+    np.save(data / "luts.npy", np.zeros((70, 3, 3, 3, 3)))
+    (data / "luts.npy").replace(path)
+    with pytest.raises(InputError, match=r"want a \.npz file with an array called luts"):
+        read_luts(data)
     np.savez(path, tables=np.zeros((70, 3, 3, 3, 3)))
     with pytest.raises(InputError, match=r"want a \.npz file with an array called luts"):
         read_luts(data)

@@ -1,5 +1,6 @@
 """Sound that comes along unchanged: packets copied from the source's file, in step with the pictures."""
 
+import contextlib
 import logging
 import math
 import os
@@ -36,19 +37,19 @@ class AudioCopy:
         original: the file to copy from.
         output: where streams are added, before its header is written.
         path: the output's name, for messages.
+        rate: of the pictures, frames a second.
 
     Raises:
         InputError: the output's format can't hold a stream's codec.
     """
 
-    def __init__(self, original: Original, output: OutputContainer, path: Path) -> None:
+    def __init__(self, original: Original, output: OutputContainer, path: Path, rate: Fraction) -> None:
         self._output = output
         self._tracks: dict[int, _Track] = {}  # by the source's stream index
         container, pictures = original.container, original.pictures
-        rate = (pictures and (pictures.average_rate or pictures.guessed_rate)) or 25
         self._source = container.name.removeprefix("file:") if container else ""
         file_format = container.format.name if container else ""
-        self._clock = _JoinedClock(original.origin, 1 / Fraction(rate), file_format)
+        self._clock = _JoinedClock(original.origin, 1 / rate, file_format)
         for stream in original.audio:
             if stream.codec_context is None:
                 log.warning("%s: an audio stream of unknown kind is left out", _name(stream))
@@ -84,10 +85,18 @@ class AudioCopy:
         return self._clock.latest > now + A_MOMENT, max(now, self._clock.end)
 
     def mux(self, packet: Packet) -> None:
-        """Write a packet of sound, or of pictures: with either FFmpeg writes sound that waited, and looks into it."""
-        try:
+        """Write a packet, of sound or of pictures."""
+        with self.leaving_out_damage():
             self._output.mux_one(packet)
-        except InvalidDataError as error:  # the damaged packet is gone, this one waits now
+
+    @contextlib.contextmanager
+    def leaving_out_damage(self) -> Iterator[None]:
+        """With whatever is written, or closed, FFmpeg writes sound that waited, and looks into it; bad packets go."""
+        try:
+            yield
+        except InvalidDataError as error:
+            if not self._tracks:
+                raise
             _warn_of_damage(self._source, error)
 
     def _prepared(self, packets: Iterator[Packet]) -> Iterator[tuple[Fraction, Packet]]:
@@ -178,7 +187,7 @@ class _Track:
         """What can be written now that this packet of the file is there."""
         try:
             self._waiting += self._unwrap.filter(packet) if self._unwrap else [packet]
-        except InvalidDataError as error:
+        except FFmpegError as error:  # of this packet alone
             _warn_of_damage(self._source, error)
         yield from self.go_on()
 

@@ -84,7 +84,7 @@ class VideoFileSink:
             self._output = self._open_output(file_format)
             undo.callback(self._output.close)
             self._stream = self._add_video()
-            self._audio = AudioCopy(self._original, self._output, path)
+            self._audio = AudioCopy(self._original, self._output, path, self._encoding.rate)
             self._write_header()
             undo.pop_all()
 
@@ -155,7 +155,7 @@ class VideoFileSink:
                 self._audio.copy_until(sound_until)
         finally:
             self._original.close()
-            with self._saying_where():
+            with self._saying_where(), self._audio.leaving_out_damage():
                 self._output.close()
 
     def _ending(self) -> tuple[int, Fraction | None]:

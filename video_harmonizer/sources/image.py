@@ -6,7 +6,6 @@ import re
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,7 +20,7 @@ log = logging.getLogger(__name__)
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".tif", ".tiff", ".bmp"}
 SEVERAL = {"PNG", "TIFF", "WEBP"}  # may hold several pictures; in JPEG (MPO) others are the same or smaller
 # OpenCV reads more, larger and more damaged pictures than Pillow
-BEYOND_PILLOW = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+BEYOND_PILLOW = (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError)
 PRINTF_NUMBER = re.compile(r"%(?:0\d+)?d")  # not %20d, a blank in an address
 
 
@@ -36,11 +35,24 @@ def read_image(path: Path, in_srgb: bool = True) -> np.ndarray:
 
     Args:
         in_srgb: convert colours of another profile. A mask's levels are no colours: they stay as they are, and where
-            it has alpha, that is the mask.
+            it is transparent, alpha is the mask.
 
     Raises:
         InputError: it is missing, not a picture, or smaller than 2x2.
     """
+    rgb, encoded = _decode(path)
+    alpha = _alpha(encoded, path, rgb.dtype)
+    transparent = alpha is not None and _is_transparent(alpha)
+    if not in_srgb:
+        return alpha if alpha is not None and transparent else rgb
+    if transparent:
+        what = f"{path}: its transparency is left out; flatten it first, or give its shape as a mask"
+        warn_once(log, f"transparency {path.parent}", what)
+    return _in_srgb(rgb, encoded, path)
+
+
+def _decode(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(upright RGB, the file's bytes)."""
     if not path.exists():
         raise InputError(f"{path}: no such file; give a picture")
     if path.is_dir():
@@ -63,18 +75,11 @@ def read_image(path: Path, in_srgb: bool = True) -> np.ndarray:
     height, width = bgr.shape[:2]
     if min(height, width) < 2:
         raise InputError(f"{path}: {width}x{height} picture; give one of at least 2x2")
-    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    alpha = _alpha(encoded, path)
-    if alpha is not None and not in_srgb:
-        return cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
-    if alpha is not None:
-        what = f"{path}: its transparency is left out; flatten it first, or give its shape as a mask"
-        warn_once(log, f"transparency {path.parent}", what)  # of a sequence's pictures one is enough
-    return _in_srgb(rgb, encoded, path) if in_srgb else rgb
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), encoded
 
 
-def _alpha(encoded: np.ndarray, path: Path) -> np.ndarray | None:
-    """(H, W) uint8, where it is not the same everywhere. Warns of further pictures on the way."""
+def _alpha(encoded: np.ndarray, path: Path, dtype: np.dtype) -> np.ndarray | None:
+    """(H, W, 3), three times the same, to 8 bits exactly, where there is any. Warns of further pictures on the way."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -82,13 +87,17 @@ def _alpha(encoded: np.ndarray, path: Path) -> np.ndarray | None:
                 number = getattr(picture, "n_frames", 1)
                 if number > 1 and picture.format in SEVERAL:
                     what = f"{path}: the first of its {number} pictures is taken; make it a GIF or a video first"
-                    warn_once(log, f"several pictures {path}", what)
+                    warn_once(log, f"several pictures {path.parent}", what)  # of a sequence's files one is enough
                 if not picture.has_transparency_data:
                     return None
                 alpha = np.array(ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A"))
     except BEYOND_PILLOW:
         return None
-    return None if alpha.min() == alpha.max() else alpha
+    return np.dstack([alpha.astype(dtype) * (257 if dtype == np.uint16 else 1)] * 3)
+
+
+def _is_transparent(alpha: np.ndarray) -> bool:
+    return bool(alpha.min() < np.iinfo(alpha.dtype).max)
 
 
 def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
@@ -145,8 +154,9 @@ class ImageSequenceSource:
         self._paths = _matching(path)
         if not self._paths:
             raise InputError(f"{path}: no pictures there; wanted {', '.join(sorted(IMAGE_SUFFIXES))} files")
-        self._read = partial(read_image, in_srgb=in_srgb)
-        self._first: np.ndarray | None = self._read(self._paths[0])
+        self._in_srgb = in_srgb
+        self._in_alpha = False  # masks: of transparent pictures one that is wholly opaque is a mask in alpha, too
+        self._first: np.ndarray | None = read_image(self._paths[0]) if in_srgb else self._read(self._paths[0])
         self._shape, self._dtype = self._first.shape, self._first.dtype
         self._closed = False
         height, width = self._shape[:2]
@@ -164,12 +174,23 @@ class ImageSequenceSource:
         for index, path in enumerate(self._paths):
             if self._closed:
                 return
-            rgb = self._read(path) if self._first is None else self._first
+            rgb = self._first if self._first is not None else self._read(path)
             self._first = None
             if (rgb.shape, rgb.dtype) != (self._shape, self._dtype):
                 got, wanted = _kind(rgb.shape, rgb.dtype), _kind(self._shape, self._dtype)
                 raise InputError(f"{path}: {got}, after pictures of {wanted}; give pictures all alike")
             yield Frame(rgb, index, float(index * self.info.time_base))
+
+    def _read(self, path: Path) -> np.ndarray:
+        """As `read_image`, but that transparency was told of with the first picture: looking for it takes as long."""
+        rgb, encoded = _decode(path)
+        if self._in_srgb:
+            return _in_srgb(rgb, encoded, path)
+        alpha = _alpha(encoded, path, rgb.dtype)
+        if alpha is None:
+            return rgb
+        self._in_alpha = self._in_alpha or _is_transparent(alpha)
+        return alpha if self._in_alpha else rgb
 
     def close(self) -> None:
         self._closed = True

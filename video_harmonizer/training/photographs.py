@@ -1,8 +1,10 @@
 """Photographs and masks in memory: what composites are made of."""
 
 import csv
+import io
 import logging
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +42,7 @@ class Photographs:
         """`only`: the images to keep, by name; all where it is not given."""
         self.root = root
         self.skipped: list[str] = []
+        self._faint: list[str] = []  # masks without a level above 127 that are not empty
         rows = [row for row in read_rows(root, split) if only is None or row.image in only]
         self.images = self._decode((row.image for row in rows), cv2.IMREAD_COLOR)
         self.masks = self._decode((row.mask for row in rows if row.mask), cv2.IMREAD_GRAYSCALE)
@@ -64,6 +67,8 @@ class Photographs:
             if picture is None:
                 self.skipped.append(name)
                 continue
+            if flag == cv2.IMREAD_GRAYSCALE and 0 < picture.max() <= 127:
+                self._faint.append(name)
             scale = SHORT_SIDE / min(picture.shape[:2])
             if scale < 1:
                 picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -72,13 +77,12 @@ class Photographs:
 
     def _check_levels(self) -> None:
         """Masks of 0 and 1 would be taken for empty ones."""
-        faint = [name for name, mask in self.masks.items() if mask.max() <= 127]
+        faint, wanted = self._faint, "want 255 = foreground"
         if faint and len(faint) == len(self.masks):
-            raise InputError(f"{self.root / faint[0]}: no level above 127, as in no other mask; want 255 = foreground")
+            what = f"{self.root / faint[0]}: this and all other masks have no level above 127"
+            raise InputError(f"{what}; {wanted}")
         if faint:
-            log.warning(
-                "%d masks have no level above 127, the first is %s; want 255 = foreground", len(faint), faint[0]
-            )
+            log.warning("%d masks have no level above 127, the first is %s; %s", len(faint), faint[0], wanted)
 
 
 def read_picture(path: Path, flag: int) -> np.ndarray | None:
@@ -99,7 +103,7 @@ def _read_index(root: Path, split: str) -> list[Row]:
     index = root / INDEX
     want = "want a table with columns source,image,mask,person,split"
     try:
-        lines = index.read_text(encoding="utf-8-sig").splitlines()  # as Excel writes it, too
+        lines = io.StringIO(index.read_bytes().decode("utf-8-sig"), newline="")  # as Excel writes it, too
     except UnicodeDecodeError as error:
         raise InputError(f"{index}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
     table = csv.DictReader(lines)
@@ -139,7 +143,7 @@ def read_luts(root: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with np.load(path) as arrays:
             luts = arrays["luts"]
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: {error}; want a .npz file with an array called luts") from None
     if luts.ndim != 5 or luts.shape[4] != 3 or len(set(luts.shape[1:4])) > 1:
         raise InputError(f"{path}: tables of shape {luts.shape}; want (N, K, K, K, 3)")

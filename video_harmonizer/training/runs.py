@@ -20,25 +20,39 @@ log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"
 SETTINGS = "settings.toml"
 WEIGHTS = "weights.safetensors"
-GIVEN = ("weights", "encoder", "teacher")  # files that a run depends on: on what is in them, whatever their names
+GIVEN = ("weights", "encoder")  # files that a run starts from: from what is in them, whatever their names
 
 
-def save(settings: Training, processes: int, parts: Mapping[str, Any], step: int) -> None:
+def made_by(settings: Training, processes: int) -> dict[str, Any]:
+    """What a run's result depends on; to be asked when it starts, as files may change while it runs."""
+    table: dict[str, Any] = as_table(settings) | {"processes": processes}
+    for name in GIVEN:
+        file = getattr(settings, name)
+        if file is not None and file.is_file():
+            table[name] = f"a file of SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"
+    return table
+
+
+def save(settings: Training, makers: Mapping[str, Any], parts: Mapping[str, Any], step: int) -> None:
     """Write the checkpoint whole or not at all.
 
     Args:
+        makers: of `made_by`.
         parts: name -> what has a ``state_dict``.
     """
     path = settings.output / CHECKPOINT
     partial = path.with_suffix(".partial")
-    made_by = _made_by(settings, processes)
     states = {name: part.state_dict() for name, part in parts.items()}
-    torch.save({"step": step, "settings": made_by, **states}, partial)
+    torch.save({"step": step, "settings": dict(makers), **states}, partial)
     partial.replace(path)
 
 
-def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int:
+def restore(settings: Training, now: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
     """Load the checkpoint if there is one; the number of steps that are done.
+
+    Args:
+        now: of `made_by`.
+        parts: as in `save`.
 
     Raises:
         InputError: it was made with other settings, and going on would be neither run.
@@ -51,7 +65,6 @@ def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int
         before, done = dict(checkpoint["settings"]), int(checkpoint["step"])
     except Exception as error:  # damaged bytes make torch raise nearly anything
         raise InputError(f"{path}: damaged ({first_line(error)}); move it away to start anew") from error
-    now = _made_by(settings, processes)
     others = [name for name in sorted((before.keys() | now.keys()) - FREE) if before.get(name) != now.get(name)]
     if others:
         name = others[0]
@@ -70,16 +83,6 @@ def restore(settings: Training, processes: int, parts: Mapping[str, Any]) -> int
     return done
 
 
-def _made_by(settings: Training, processes: int) -> dict[str, Any]:
-    """What a run's result depends on."""
-    table: dict[str, Any] = as_table(settings) | {"processes": processes}
-    for name in GIVEN:
-        file = getattr(settings, name)
-        if file is not None and file.is_file():
-            table[name] = f"a file of SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"
-    return table
-
-
 def is_exported(settings: Training) -> bool:
     """Whether the weights are there."""
     return (settings.output / WEIGHTS).is_file()
@@ -87,10 +90,8 @@ def is_exported(settings: Training) -> bool:
 
 def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], step: int) -> None:
     """Write the weights, in half precision where that reaches, and the settings beside them, whole or not at all."""
-    metadata = {**metadata, "step": str(step)}
     commit = current_commit()
-    if commit:
-        metadata["commit"] = commit
+    metadata = {"commit": commit or "unknown", **metadata, "step": str(step)}
     path = settings.output / WEIGHTS
     partial = path.with_suffix(".partial")
     state = {key: narrowed(value.cpu()).contiguous() for key, value in network.state_dict().items()}
