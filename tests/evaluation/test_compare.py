@@ -255,3 +255,11 @@ def test_published_figures_are_whole(each):
 def test_name_of_nothing_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="'' is none"):
         choose(CompareOptions(dataset=tmp_path, harmonizers=""))
+
+
+def test_published_figures_are_those_of_the_reference(folder: Path):
+    lines = [line.strip("| \n").split(" | ") for line in (folder / "metrics.md").read_text().splitlines()]
+    given = {name: figures for name, *figures in (line for line in lines if len(line) == 4)}
+    for each in PUBLISHED:
+        ours = [each.psnr, each.mse, each.fmse]
+        assert ours == [None if figure == "-" else float(figure) for figure in given[each.name]], each.name
