@@ -5,6 +5,8 @@ import contextlib
 import itertools
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,26 @@ def frames(count: int, height: int, width: int, dtype: type = np.uint8) -> list[
         Frame(random.integers(0, top, (height, width, 3), dtype, endpoint=True), index, index / 30)
         for index in range(count)
     ]
+
+
+def test_signals_still_arrive_when_engines_are_gone():
+    # in a process of its own: OpenVINO lends a stack for signals, and a signal without one ends the process
+    program = """
+import gc, signal
+from video_harmonizer.engine.openvino import OpenVINOEngine
+
+arrived = []
+signal.signal(signal.SIGUSR1, lambda *_: arrived.append(True))
+first, second = OpenVINOEngine(), OpenVINOEngine()
+del first
+gc.collect()
+del second
+gc.collect()
+signal.raise_signal(signal.SIGUSR1)
+assert arrived
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

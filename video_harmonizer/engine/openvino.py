@@ -1,6 +1,7 @@
 """Networks compiled by OpenVINO for the processor at hand, kept on disk for the next start."""
 
 import contextlib
+import functools
 import hashlib
 import logging
 import os
@@ -47,7 +48,7 @@ class OpenVINOEngine:
     device = "cpu"
 
     def __init__(self, precision: str = "auto") -> None:
-        self._core = ov.Core()
+        self._core = _core()
         able = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "fp16" or (precision == "bf16" and not able):
             others = "auto, fp32 or bf16" if able else "auto or fp32"
@@ -110,6 +111,16 @@ class OpenVINOEngine:
         except (OSError, RuntimeError) as error:
             log.info("%s: damaged, made anew (%s)", path, str(error).splitlines()[0])
             return None
+
+
+@functools.cache
+def _core() -> ov.Core:
+    """The only one of this process, to its end.
+
+    Each gives the thread that makes it a stack for signals, and takes it back when it goes: of two, the second's
+    restores the first's, which may be gone, and the next signal, be it of Ctrl-C or of an ended child, is a crash.
+    """
+    return ov.Core()
 
 
 def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:
