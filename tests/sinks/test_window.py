@@ -89,10 +89,12 @@ import numpy as np
 from video_harmonizer.sinks.window import QUIT, WindowSink
 
 window = WindowSink("test")
-for code, key in ((ord("s"), "s"), (ord("Q"), QUIT), (27, QUIT), (-1, None), (0xFFE1, None)):
-    cv2.waitKey = lambda delay, code=code: code
+LEFT, SHIFT, NUM_LOCK = 0xFF51, 0xFFE1, 0x100000
+codes = {ord("s"): "s", ord("Q"): QUIT, NUM_LOCK | ord("q"): QUIT, 27: QUIT, -1: None, LEFT: None, SHIFT: None}
+for code, key in codes.items():
+    cv2.waitKeyEx = lambda delay, code=code: code
     window.write(np.zeros((4, 4, 3), np.uint8), 0.0)
-    cv2.waitKey = lambda delay: -1
+    cv2.waitKeyEx = lambda delay: -1
     assert window.poll() == key, (code, key)
     assert window.poll() is None
 """

@@ -61,13 +61,13 @@ class WindowSink:
             self._size = width, height
             scale = min(1.0, LARGEST_AT_FIRST[0] / width, LARGEST_AT_FIRST[1] / height)
             cv2.resizeWindow(self._title, max(round(width * scale), 1), max(round(height * scale), 1))
-        self._note_key(cv2.waitKey(1))
+        self._note_key(cv2.waitKeyEx(1))
 
     def poll(self) -> str | None:
         """The key pressed since the last call, if any; `QUIT` for q, Escape and a closed window."""
         if not self._is_open():
             return QUIT
-        self._note_key(cv2.waitKey(1))
+        self._note_key(cv2.waitKeyEx(1))
         pressed, self._pressed = self._pressed, None
         return pressed
 
@@ -87,10 +87,11 @@ class WindowSink:
             return False
 
     def _note_key(self, code: int) -> None:
-        if code == ESCAPE:
+        key = code & 0xFFFF  # above it some toolkits tell of Shift and Num Lock
+        if key == ESCAPE:
             self._pressed = QUIT
-        elif 32 <= code & 0xFF < 127:
-            self._pressed = chr(code & 0xFF).lower()
+        elif 32 <= key < 127:  # of the left arrow, 0xFF51, the lower byte would be a Q
+            self._pressed = chr(key).lower()
 
 
 def _write_line(picture: np.ndarray, text: str) -> None:
