@@ -48,6 +48,24 @@ def test_list_tells_downloaded_from_damaged(capsys: pytest.CaptureFixture, cache
     assert "  damaged  " in row(capsys.readouterr().out, "test_weights")
 
 
+def test_a_cache_that_cannot_be_looked_into_holds_nothing(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, cache_folder: Path
+):
+    is_file = Path.is_file
+
+    def closed(path: Path) -> bool:  # as of a folder that belongs to somebody else
+        if path.parent == cache_folder:
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    assert not available("test_weights")
+    with pytest.raises(InputError, match=r"can't be read \(Permission denied\)"):
+        path("test_weights")
+    list_weights()
+    assert "  not readable  " in row(capsys.readouterr().out, "test_weights")
+
+
 def test_download_says_where_the_file_is_also_when_it_was_there(
     capsys: pytest.CaptureFixture, pinned: Weights, cache_folder: Path
 ):

@@ -44,9 +44,9 @@ def verified(weights: Weights) -> Path:
     """
     path = location(weights)
     again = f"python -m video_harmonizer weights download {weights.name}"
-    if not path.is_file():
-        raise InputError(f"{weights.name}: not downloaded yet (looked for {path}); run `{again}`")
     try:
+        if not path.is_file():
+            raise InputError(f"{weights.name}: not downloaded yet (looked for {path}); run `{again}`")
         wanted = weights.sha256 or _recorded(weights)
         got = sha256_of(path)
     except OSError as error:

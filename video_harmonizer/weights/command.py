@@ -69,4 +69,7 @@ def _state(weights: Weights) -> str:
         return "bundled" if weights.bundled else "downloaded"
     if weights.bundled:
         return "missing"
-    return "damaged" if cache.location(weights).is_file() else "not downloaded"
+    try:
+        return "damaged" if cache.location(weights).is_file() else "not downloaded"
+    except OSError:  # the folder is closed
+        return "not readable"
