@@ -234,6 +234,8 @@ def _before_the_first_frame(monkeypatch: pytest.MonkeyPatch) -> None:
         (video("talk.mp4", "-o", "link.mp4"), "link.mp4: it is also read (talk.mp4)"),
         (video("talk.mp4", "-o", "waves.mp4", background="waves.mp4"), "waves.mp4: it is also read (waves.mp4)"),
         (image("photo.png", "-o", "photo.png"), "photo.png: it is also read (photo.png)"),
+        (image("phot?.png", "-o", "photo.png"), "photo.png: it is also read (photo.png)"),
+        (image("photo.png", "-o", "mask.png", background="mas*.png"), "mask.png: it is also read (mask.png)"),
         (["image", "photo.png", "mask.png", "-o", "mask.png"], "mask.png: it is also read (mask.png)"),
         (live("out.mp4", "--no-window"), "out.mp4: it is also read (out.mp4)"),
         (video("talk.mp4", "-o", "nowhere/out.mp4"), "nowhere/out.mp4: there is no folder"),

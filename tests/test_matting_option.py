@@ -233,6 +233,12 @@ def test_settings_of_networks_are_refused_for_others(
     assert said == f"{option} {value}: for networks, and --matting {matting} is none; leave one of them out"
 
 
+def test_a_network_by_name_and_weights_by_file_are_one_too_many(capsys: pytest.CaptureFixture):
+    given = ("--matting", "bundled", "--matting-weights", "rvm.pth")
+    said = refusal(capsys, "video", "frames", *PLAIN, "-o", "out.mp4", *given)
+    assert said == "--matting-weights rvm.pth: --matting bundled names weights already; leave one of them out"
+
+
 @pytest.mark.parametrize("matting", ["chroma", "bundled"])
 def test_mask_and_matting_are_one_too_many(matting: str, capsys: pytest.CaptureFixture):
     said = refusal(capsys, "image", "frames/0.png", "mattes/0.png", "--matting", matting, "-o", "out.png")

@@ -62,6 +62,9 @@ def check_matting(options: Options) -> None:
                 raise InputError(f"{option} {value}: {who}; leave one of them out")
         return
     if name in NETWORKS:
+        if options.matting_weights is not None and name != Options.matting:
+            which = f"--matting {name} names weights already"
+            raise InputError(f"--matting-weights {options.matting_weights}: {which}; leave one of them out")
         return
     if name.split(":")[0] == "chroma":
         ChromaKey.parse(name)

@@ -149,6 +149,19 @@ def test_a_sequence_never_mixes_with_pictures_already_there(tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["00007.png", "other.png"]
 
 
+def test_pictures_that_another_run_wrote_meanwhile_are_not_overwritten(tmp_path):
+    first, second = (ImageSequenceSink(tmp_path / "out") for _ in range(2))
+    for sink, picture in ((first, RGB), (second, RGB // 2)):
+        sink.write(picture, 0.0)
+    first.close()
+    with pytest.raises(InputError, match=r"00000\.png is there already"):
+        second.close()
+    second.abort()
+    assert np.array_equal(load(tmp_path / "out" / "00000.png"), RGB)
+    assert second.kept is not None
+    assert np.array_equal(load(second.kept / "00000.png"), RGB // 2)
+
+
 def test_an_aborted_sequence_says_where_its_pictures_are(tmp_path):
     sink = ImageSequenceSink(tmp_path / "out" / "%03d.png")
     sink.write(RGB, 0.0)

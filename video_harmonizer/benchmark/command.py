@@ -89,14 +89,14 @@ def _check(options: BenchOptions) -> None:
 def _pipeline(options: BenchOptions, folder: Path) -> tuple[Options, str]:
     """The options of the pipeline that is measured, and what finds the person, for people."""
     name, given, ratio = options.matting, options.matting_weights, options.downsample_ratio
-    found = name
+    matting = found = name
     if name in NETWORKS:
         ratio = RATIO if ratio is None else ratio
         network = assemble.choose_network(name)
         if given is not None:
             found = given.name
         elif weights.available(network):
-            given, found = weights.path(network), network
+            matting, given, found = Options.matting, weights.path(network), network
         else:
             log.warning(
                 "--matting %s: its weights are not here, and bench downloads nothing. A stand-in of the same layers"
@@ -105,9 +105,10 @@ def _pipeline(options: BenchOptions, folder: Path) -> tuple[Options, str]:
                 name,
                 network,
             )
-            given, found = save_stand_in(folder / "stand_in.pth", network.removeprefix("rvm_")), STAND_IN
+            matting, found = Options.matting, STAND_IN
+            given = save_stand_in(folder / "stand_in.pth", network.removeprefix("rvm_"))
     parts = Options(
-        matting=name,
+        matting=matting,
         matting_weights=given,
         downsample_ratio=ratio,
         harmonizer="s2crnet",

@@ -107,9 +107,13 @@ class ImageSequenceSink:
             raise nothing_came(self._folder)
         self._ended = True
         try:
+            self._refuse_pictures_already_there(self._folder)  # somebody may have been quicker
             for picture in sorted(self._staging.iterdir()):
                 picture.replace(self._folder / picture.name)
             self._staging.rmdir()
+        except InputError:
+            self.kept = self._staging
+            raise
         except OSError as error:
             self.kept = self._staging
             raise cannot_write(self._folder, error) from None

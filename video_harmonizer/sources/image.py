@@ -30,6 +30,14 @@ def is_sequence(path: Path) -> bool:
     return path.is_dir() or (is_pattern and not path.exists())
 
 
+def files_of(path: Path) -> list[Path]:
+    """What is read where a person gives that name: it, and the pictures that it stands for."""
+    try:
+        return [path, *(_matching(path) if is_sequence(path) else [])]
+    except OSError:  # too long, so that it is no file's name, or closed
+        return [path]
+
+
 def read_image(path: Path, in_srgb: bool = True) -> np.ndarray:
     """Read a picture as upright (H, W, 3) sRGB, uint8 or uint16. Gray is spread, alpha left out, EXIF obeyed.
 
