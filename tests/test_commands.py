@@ -10,6 +10,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -322,9 +323,9 @@ def test_live_asks_the_camera_for_a_rate_and_keeps_up_with_what_it_gives(
         return open_source(text)
 
     class Budget(FrameBudget):
-        def __init__(self, fps: float) -> None:
+        def __init__(self, fps: float, *efforts: Any) -> None:
             rates.append(fps)
-            super().__init__(fps)
+            super().__init__(fps, *efforts)
 
     monkeypatch.setattr(commands, "WindowSink", FakeWindow)
     monkeypatch.setattr(commands, "open_source", opened)
@@ -364,14 +365,29 @@ class FakeTimer:
 @pytest.mark.parametrize(("busy", "patience", "scales"), [(0.02, 1.0, []), (0.2, 4.0, [1.0, 0.8, 0.65])])
 def test_live_video_that_is_too_slow_is_made_cheaper(busy: float, patience: float, scales: list[float]):
     asked: list[float] = []
-    pipeline = SimpleNamespace(
-        timer=FakeTimer(busy), estimator=SimpleNamespace(patience=1.0), matting=SimpleNamespace(rescale=asked.append)
-    )
-    watch = commands.LiveWatch(pipeline, 25, None, None)  # type: ignore[arg-type]
+    pipeline = fake_pipeline(busy, asked)
+    watch = commands.LiveWatch(pipeline, 25, None, None)
     for index in range(80):
         assert watch.after_frame(Views({}, index, index / 25))
     assert (pipeline.estimator.patience, asked) == (patience, scales)
     assert len(watch.budget.changes) == len(scales)
+
+
+def test_no_effort_is_lowered_while_a_lower_one_is_being_made_nor_where_it_makes_no_difference():
+    asked: list[float] = []
+    making, key = fake_pipeline(0.2, asked, is_rescaling=lambda: bool(asked)), fake_pipeline(0.2, asked, scalable=False)
+    for pipeline, scales in ((making, [1.0]), (key, [1.0])):
+        asked.clear()
+        watch = commands.LiveWatch(pipeline, 25, None, None)
+        for index in range(200):
+            watch.after_frame(Views({}, index, index / 25))
+        assert asked == scales
+
+
+def fake_pipeline(busy: float, asked: list[float], **matting: object) -> Any:
+    given = {"rescale": asked.append, "is_rescaling": lambda: False, "scalable": True} | matting
+    timer, estimator = FakeTimer(busy), SimpleNamespace(patience=1.0)
+    return SimpleNamespace(timer=timer, estimator=estimator, matting=SimpleNamespace(**given))
 
 
 def test_file_is_shown_at_the_pace_at_which_it_was_filmed(monkeypatch: pytest.MonkeyPatch):
@@ -415,7 +431,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
 def test_stopped_run_leaves_a_playable_file(how: signal.Signals, weights: Path, tmp_path: Path):
     clip, output = make_person_clip(tmp_path / "long.mp4", frames=60, audio=["aac"]), tmp_path / "out.mp4"
     command = [sys.executable, "-c", TELLING, "video", str(clip), "--background", "blur", "-o", str(output)]

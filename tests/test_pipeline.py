@@ -221,7 +221,7 @@ def test_matting_runs_ahead_of_rendering_but_no_farther_than_it_may(live: bool, 
     class Waiting(FakeSink):
         def write(self, image: np.ndarray, seconds: float) -> None:
             if not self.pictures:
-                for _ in range(ahead + 2):  # this frame, those that wait, and one that is ready to wait
+                for _ in range(ahead + 1):  # this frame and those that wait
                     assert matted.acquire(timeout=10)
                 rendered.set()
                 assert not matted.acquire(timeout=0.1)
@@ -316,6 +316,21 @@ def test_ctrl_c_finishes_what_was_made():
     source, sink = FakeSource([1, 2], KeyboardInterrupt()), FakeSink()
     done = run(source, pipeline(), [("harmonized", sink)])
     assert (done.frames_out, done.interrupted, sink.ends, source.closed) == (2, True, ["close"], 1)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_ctrl_c_after_all_was_written_still_waits_for_the_threads_and_tells_what_was_done(times: int):
+    class Interrupted(FakeSource):
+        def close(self) -> None:
+            super().close()
+            if self.closed <= times:
+                raise KeyboardInterrupt
+
+    before = threading.active_count()
+    source, sink = Interrupted([1, 2]), FakeSink()
+    done = run(source, pipeline(), [("harmonized", sink)])
+    assert (done.frames_out, done.interrupted, sink.ends, source.closed) == (2, True, ["close"], times + 1)
+    assert threading.active_count() == before
 
 
 def test_ctrl_c_before_the_first_frame_leaves_nothing():

@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings = WarningList()
     logging.getLogger().addHandler(warnings)
     # what ends a service or a container ends the run as Ctrl-C does: with a playable file
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):  # the latter of a closed terminal
+        if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:  # nohup ignores it
+            signal.signal(ending, signal.default_int_handler)
     try:
         with logging_redirect_tqdm():
             return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)

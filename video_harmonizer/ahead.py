@@ -17,7 +17,8 @@ class Ahead(Generic[T]):
     Args:
         items: iterated once, in the thread.
         name: of the thread.
-        depth: how many items to hold ready; one more may be in the making.
+        depth: how many items to hold ready. One is made when there is room for it, not before: made earlier it would
+            only grow old.
     """
 
     def __init__(self, items: Iterable[T], name: str, depth: int) -> None:
@@ -57,10 +58,18 @@ class Ahead(Generic[T]):
         self._thread.join()
 
     def _make(self) -> None:
+        items = iter(self._items)
         try:
-            for item in self._items:
+            while True:
                 with self._changed:
                     self._changed.wait_for(lambda: len(self._ready) < self._depth or self._stopping)
+                    if self._stopping:
+                        return
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+                with self._changed:
                     if self._stopping:
                         return
                     self._ready.append(item)

@@ -24,9 +24,9 @@ from video_harmonizer.sinks.staging import StagedFile
 from video_harmonizer.sinks.window import QUIT, WindowSink
 from video_harmonizer.sinks.writer import ThreadedWriter
 from video_harmonizer.sources import Source, open_source
-from video_harmonizer.sources.image import read_image
+from video_harmonizer.sources.image import files_of, read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
-from video_harmonizer.temporal.budget import FrameBudget
+from video_harmonizer.temporal.budget import EFFORTS, EFFORTS_OF_CURVES, FrameBudget
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
         source = _opened(cleanup, str(options.input))
         if source.info.live:
             raise InputError(f"{options.input}: a camera; for live video use run_webcam.py --source {options.input}")
-        inputs = [options.input, Path(options.background), Path(options.matting)]
+        inputs = _read_from(str(options.input), options.background, options.matting)
         sink = _opened_file(cleanup, options.output, source, options, inputs)
         background = open_background(options.background)
         matting = assemble.make_matting(options, engine, source.info, cleanup)
@@ -64,8 +64,9 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
         source = _opened(cleanup, str(options.picture))
         if source.info.frames != 1:
             raise InputError(f"{options.picture}: not one picture; for videos and sequences use the video command")
-        others = [options.mask] if options.mask else [Path(str(options.background)), Path(options.matting)]
-        sink = _abandoned_on_failure(cleanup, ImageFileSink(options.output, source.info, [options.picture, *others]))
+        others = [str(options.mask)] if options.mask else [str(options.background), options.matting]
+        inputs = _read_from(str(options.picture), *others)
+        sink = _abandoned_on_failure(cleanup, ImageFileSink(options.output, source.info, inputs))
         matting: Matting
         background: Background
         if options.mask is not None:
@@ -93,7 +94,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
             sinks.append(window)
         source = _opened(cleanup, options.source, options.fps)
         if options.output is not None:
-            inputs = [Path(options.source), Path(options.background), Path(options.matting)]
+            inputs = _read_from(options.source, options.background, options.matting)
             sinks.append(_opened_file(cleanup, options.output, source, options, inputs))
         live_source = source.info.live
         background = open_background(options.background, live_source)
@@ -129,7 +130,7 @@ class LiveWatch:
     def __init__(
         self, pipeline: Pipeline, fps: float, window: WindowSink | None, pace: Pace | None, photograph: bool = False
     ) -> None:
-        self.budget = FrameBudget(fps)
+        self.budget = FrameBudget(fps, EFFORTS if pipeline.matting.scalable else EFFORTS_OF_CURVES)
         self._pipeline, self._window, self._pace = pipeline, window, pace
         self._photograph = photograph
         self._told = True
@@ -138,9 +139,11 @@ class LiveWatch:
 
     def after_frame(self, views: Views) -> bool:
         """Whether there is to be another one."""
-        if self.budget.spent(self._pipeline.timer.busiest(), views.seconds):
+        busy, matting = self._pipeline.timer.busiest(), self._pipeline.matting
+        # what frames cost while a network is being made for another size says nothing of either size
+        if not matting.is_rescaling() and self.budget.spent(busy, views.seconds):
             self._pipeline.estimator.patience = self.budget.effort.patience
-            self._pipeline.matting.rescale(self.budget.effort.scale)
+            matting.rescale(self.budget.effort.scale)
         if self._window is None:
             return True
         while self._pace and (early := self._pace.early(views.seconds)) > 0:
@@ -202,6 +205,10 @@ def _opened(cleanup: ExitStack, text: str, rate: float = 30) -> Source:
     source = open_source(text, rate)
     cleanup.callback(source.close)
     return source
+
+
+def _read_from(*names: str) -> list[Path]:
+    return [file for name in names for file in files_of(Path(name))]
 
 
 def _opened_file(cleanup: ExitStack, path: Path, source: Source, options: Options, inputs: list[Path]) -> Sink:

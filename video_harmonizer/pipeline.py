@@ -21,7 +21,7 @@ from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import SteadyEstimator
 from video_harmonizer.tone import toward_identity
 
-AHEAD = 2  # frames that wait between two threads; of live video one, as who waits grows old
+AHEAD = 3  # frames that wait between two threads; of live video one, as who waits grows old
 TOGETHER = (("look",), ("matting",), ("background", "estimate", "smooth", "render", "write"))  # in one thread each
 
 P = ParamSpec("P")
@@ -141,14 +141,27 @@ def run(
                 sink.abort()
         raise
     finally:
-        matted.stop()
-        looked.stop()
-        source.close()
-        looked.join()
-        matted.join()
-        pipeline.background.close()
+        ends = (matted.stop, looked.stop, source.close, looked.join, matted.join)
+        if _all_done(*ends, pipeline.matting.close, pipeline.background.close):
+            done.interrupted = True
     done.seconds = time.perf_counter() - began
     return done
+
+
+def _all_done(*ends: Callable[[], object]) -> bool:
+    """Do all of it; whether Ctrl-C came meanwhile, from who thinks that the first one was not heard.
+
+    What is done by then stays done, and a thread that is left inside a network would crash Python's end.
+    """
+    left, interrupted = list(ends), False
+    while left:
+        try:
+            while left:
+                left[0]()  # again, where it was interrupted
+                del left[0]
+        except KeyboardInterrupt:
+            interrupted = True
+    return interrupted
 
 
 def _timed(source: Source, timer: StageTimer) -> Iterator[Frame]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def test_mattes_stay_while_later_stages_are_at_them(matting: RVMMatting):
     mattes = [matting.matte(frame(index)) for index in range(MATTES)]
     assert [round(matte.alpha[0, 0] / 25.5) for matte in mattes] == list(range(1, MATTES + 1))
     assert matting.matte(frame(MATTES)).alpha is mattes[0].alpha
-    assert MATTES > AHEAD + 2  # those that wait, one ready to wait, and one in use
+    assert MATTES > AHEAD + 1  # those that wait, and one in use
 
 
 def test_a_frame_may_be_looked_at_before_the_mattes_of_those_before_it(matting: RVMMatting):
@@ -353,6 +354,42 @@ def test_of_two_scales_the_one_asked_for_last_is_taken_whichever_is_ready_first(
     ready.set()
     first.join(20)
     assert matting._scale == 0.5
+
+
+def test_the_end_waits_for_a_change_of_scale_that_is_under_way(monkeypatch: pytest.MonkeyPatch):
+    matting = RVMMatting(as_checkpoint(CountingNetwork()), None, CPU, settling=0)
+    matting.matte(frame(0))
+    matting.reset()  # what comes next has frames before it all the same: nothing is made ready in their time
+    begun, prepare = threading.Event(), matting._steps_for
+
+    def slow(size: tuple[int, int], scale: float) -> object:
+        begun.set()
+        time.sleep(0.2)
+        return prepare(size, scale)
+
+    monkeypatch.setattr(matting, "_steps_for", slow)
+    matting.rescale(0.65)
+    assert begun.wait(20)
+    assert matting.is_rescaling()
+    matting.close()
+    assert not matting.is_rescaling()
+    assert not [thread for thread in threading.enumerate() if thread.name == "rescale"]
+
+
+def test_a_network_that_cannot_be_had_for_a_scale_leaves_the_one_there_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    matting = RVMMatting(as_checkpoint(CountingNetwork()), None, CPU, settling=0)
+    matting.matte(frame(0))
+
+    def fail(*arguments: object) -> object:
+        raise RuntimeError("no memory left")
+
+    monkeypatch.setattr(matting, "_steps_for", fail)
+    matting.rescale(0.65)
+    wait_for_thread("rescale")
+    assert (matting._scale, matting.is_rescaling()) == (1.0, False)
+    assert "no memory left; mattes stay at their size" in caplog.text
 
 
 def test_a_scale_that_is_set_before_the_first_frame_holds_for_it():

@@ -12,6 +12,7 @@ class Matting(Protocol):
     """
 
     name: str  # for the report
+    scalable: bool = False  # whether `rescale` makes a difference
 
     def look(self, frame: Frame) -> Any:
         """What can be found out without the frames before: handed to `matte`, by another thread. Nothing by default."""
@@ -23,6 +24,14 @@ class Matting(Protocol):
 
     def rescale(self, scale: float) -> None:
         """Look at frames at ``scale`` times the usual size from soon on, where that is faster; by default it is not."""
+        return
+
+    def is_rescaling(self) -> bool:
+        """Whether what `rescale` asked for is still to come."""
+        return False
+
+    def close(self) -> None:
+        """Wait for what goes on beside frames."""
         return
 
     def reset(self) -> None:

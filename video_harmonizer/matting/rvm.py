@@ -66,6 +66,8 @@ class RVMMatting(Matting):
         InputError: for a ratio out of range, here, or too small for a frame, in `matte`.
     """
 
+    scalable = True
+
     def __init__(
         self,
         network: "Checkpoint[MattingNetwork]",
@@ -85,6 +87,9 @@ class RVMMatting(Matting):
         self._downsample_ratio = downsample_ratio
         self._engine = engine
         self._scale = self._wanted = 1.0
+        self._frame_size: Size | None = None  # of the latest
+        self._rescaling: threading.Thread | None = None
+        self._lock = threading.Lock()  # of these, and of what is added to the steps
         self._steps: dict[tuple[Size, Size], tuple[Prepared, Prepared]] = {}  # encode, decode; by a frame's sizes
         self._buffers: list[tuple[np.ndarray, np.ndarray]] = []
         self._lines: np.ndarray | None = None  # (2, 4, h, w), used again
@@ -102,6 +107,7 @@ class RVMMatting(Matting):
     def look(self, frame: Frame) -> Look:
         """The frame at low resolution and its features."""
         scale = self._scale
+        self._frame_size = frame.size
         encode, decode = self._steps_for(frame.size, scale)
         picture = np.empty((1, 3, *self._small(frame.size, scale)), np.float32)
         shrink(np.ascontiguousarray(frame.rgb), self._ratio_for(frame.size) * scale, picture[0])
@@ -159,33 +165,59 @@ class RVMMatting(Matting):
     def rescale(self, scale: float) -> None:
         """Change the size once the network is ready for it, which it gets in another thread: frames go on meanwhile."""
 
-        def change(size: tuple[int, int]) -> None:
+        with self._lock:
+            self._wanted = scale
+            if self._frame_size is None:
+                self._scale = scale
+            elif self._rescaling is None and scale != self._scale:
+                work = threading.Thread(target=self._rescale, args=[self._frame_size], name="rescale", daemon=True)
+                self._rescaling = work
+                work.start()
+
+    def is_rescaling(self) -> bool:
+        return self._rescaling is not None
+
+    def close(self) -> None:
+        """Wait for the thread that changes the size: one that is inside a network when Python ends would crash it."""
+        with self._lock:
+            self._wanted, work = self._scale, self._rescaling
+        if work:
+            work.join()
+
+    def _rescale(self, size: Size) -> None:
+        """Prepare for the wanted size, until it is the one that there is."""
+        while True:
+            with self._lock:
+                scale = self._wanted
+                if scale == self._scale:
+                    self._rescaling = None
+                    return
             try:
                 self._steps_for(size, scale)
-            except InputError as error:  # of weights that were replaced
+            except Exception as error:  # of weights that were replaced, or of anything: frames go on as they were
                 logger.warning("%s; mattes stay at their size", error)
-                return
-            if scale == self._wanted:  # nothing else was asked for meanwhile
-                self._scale = scale
-
-        self._wanted = scale
-        if self._last_frame is None:
-            self._scale = scale
-        else:
-            threading.Thread(target=change, args=[self._last_frame[0]], name="rescale", daemon=True).start()
+                with self._lock:
+                    self._wanted = self._scale
+                continue
+            with self._lock:
+                if scale == self._wanted:  # nothing else was asked for meanwhile
+                    self._scale = scale
 
     def _steps_for(self, size: tuple[int, int], scale: float) -> tuple[Prepared, Prepared]:
         """The network's halves, ready for frames of this size."""
         small = self._small(size, scale)
-        if (size, small) not in self._steps:
-            self._steps = {sizes: steps for sizes, steps in self._steps.items() if sizes[0] == size}
+        ready = self._steps.get((size, small))
+        if ready is None:
             refined = small != size
             # In bfloat16 MobileNetV3's errors reach 0.07 of alpha at edges, the decoder's and SqueezeNet's 0.012
             exact = self._variant != "squeezenet"
             encode = self._engine.prepare(self._encoder(small), exact)
             decode = self._engine.prepare(self._decoder(small, refined))
-            self._steps[size, small] = encode, decode
-        return self._steps[size, small]
+            ready = encode, decode
+            with self._lock:  # frames and `_rescale` may both have made some; the dictionary itself never changes
+                others = {sizes: steps for sizes, steps in self._steps.items() if sizes[0] == size}
+                self._steps = others | {(size, small): ready}
+        return ready
 
     def _encoder(self, small: Size) -> Program:
         def make() -> Any:

@@ -1,6 +1,7 @@
 """Keeps live video within its time for a frame: what costs most and is missed least is done less."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ class Effort:
 
 
 EFFORTS = (Effort(1, 1), Effort(4, 1), Effort(4, 0.8), Effort(4, 0.65), Effort(4, 0.5))
+EFFORTS_OF_CURVES = EFFORTS[:2]  # where a matte costs the same at any size
 
 
 class FrameBudget:
@@ -30,10 +32,12 @@ class FrameBudget:
 
     Args:
         fps: frames a second that are to be reached.
+        efforts: to choose from, the greatest first.
     """
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, efforts: Sequence[Effort] = EFFORTS) -> None:
         self.budget = 1 / fps
+        self._efforts = efforts
         self.changes: list[str] = []  # what was done, for the report
         self._level = 0
         self._mean: float | None = None
@@ -41,14 +45,14 @@ class FrameBudget:
 
     @property
     def effort(self) -> Effort:
-        return EFFORTS[self._level]
+        return self._efforts[self._level]
 
     def spent(self, busy: float, seconds: float) -> bool:
         """Count a frame at ``seconds`` whose slowest stage took ``busy`` seconds; whether the effort is another now."""
         busy = min(busy, HICCUP * self.budget)
         self._mean = busy if self._mean is None else self._mean + WEIGHT * (busy - self._mean)
         step = (self._mean > OVER * self.budget) - (self._mean < UNDER * self.budget)
-        if not 0 <= self._level + step < len(EFFORTS) or not step:
+        if not 0 <= self._level + step < len(self._efforts) or not step:
             self._since = None
             return False
         if self._since is None or self._since[0] != step:
