@@ -405,6 +405,14 @@ def test_nan_from_the_matting_shows_the_background_and_is_said_once():
     assert len(read_video(Path("out.mkv"))) == 3
 
 
+@pytest.mark.parametrize(("output", "used"), [("out.mp4", True), ("%d.png", False), ("folder", False)])
+def test_encoders_settings_where_no_video_is_written_are_told_of(output: str, used: bool):
+    Path("folder").mkdir()
+    said = warnings_of(*video("talk.mp4", "-o", output, "--crf", 30, "--codec", "libx264", "--preset", "ultrafast"))
+    given = [] if used else ["--crf 30", "--preset ultrafast"]
+    assert said == [f"{option}: not used, as it is for videos and none is written" for option in given]
+
+
 # --- odd, and right -------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_estimator
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.chroma import ChromaKey
 from video_harmonizer.matting.clip import MatteClip
-from video_harmonizer.options import NETWORKS, ImageOptions, LiveOptions, Options
+from video_harmonizer.options import NETWORKS, ImageOptions, LiveOptions, Options, VideoOptions
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.rendering.views import size_of
@@ -48,6 +48,19 @@ def check(options: Options) -> None:
         check_output_file(options.report)
     check_matting(options)
     harmonizer_weights(options)
+    _tell_unused(options)
+
+
+def _tell_unused(options: Options) -> None:
+    """Settings files give encoders' settings to all commands, so that they are no error where pictures are written."""
+    if not isinstance(options, ImageOptions | VideoOptions | LiveOptions):
+        return
+    if options.output is not None and not _takes_pictures(options.output):
+        return
+    codec = None if options.codec == Options.codec else options.codec
+    for option, value in {"--codec": codec, "--crf": options.crf, "--preset": options.preset}.items():
+        if value is not None:
+            log.warning("%s %s: not used, as it is for videos and none is written", option, value)
 
 
 def check_matting(options: Options) -> None:
@@ -226,15 +239,19 @@ def make_pipeline(
     )
 
 
-def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[Path]) -> Sink:
-    """A picture, numbered pictures or a video, as the output's name says."""
+def _takes_pictures(path: Path) -> bool:
+    """Whether an output's name stands for pictures; raises InputError for a name that no disk takes."""
     try:
-        is_folder = path.is_dir()
+        return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
     except OSError as error:  # the name is too long, a folder on the way is closed
         raise cannot_write(path, error) from None
-    if is_folder or (PRINTF_NUMBER.search(path.name) and path.suffix.lower() in IMAGE_SUFFIXES):
-        return ImageSequenceSink(path, inputs)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+
+
+def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[Path]) -> Sink:
+    """A picture, numbered pictures or a video, as the output's name says."""
+    if _takes_pictures(path):
+        if path.is_dir() or PRINTF_NUMBER.search(path.name):
+            return ImageSequenceSink(path, inputs)
         return ImageFileSink(path, info, inputs)
     from video_harmonizer.sinks.video_file import VideoFileSink  # brings PyAV, which must not come before a window
 
