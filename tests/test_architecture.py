@@ -22,6 +22,7 @@ LAYERS = {
     "video_harmonizer.compiled": NOUNS,
     "video_harmonizer.config": NOUNS,
     "video_harmonizer.ahead": NOUNS,
+    "video_harmonizer.undisturbed": NOUNS,
     "video_harmonizer.joined": NOUNS,
     "video_harmonizer.demux": NOUNS,
     "video_harmonizer.tone": NOUNS,

@@ -20,6 +20,7 @@ from video_harmonizer.sources import Source
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import SteadyEstimator
 from video_harmonizer.tone import toward_identity
+from video_harmonizer.undisturbed import Undisturbed
 
 AHEAD = 3  # frames that wait between two threads; of live video one, as who waits grows old
 TOGETHER = (("look",), ("matting",), ("background", "estimate", "smooth", "render", "write"))  # in one thread each
@@ -107,8 +108,8 @@ def run(
 ) -> Run:
     """Process the source to its end and write each view to its sink.
 
-    On Ctrl-C the sinks are finished, so that what was made stays; on an error, and on Ctrl-C before the first frame
-    is out, they are aborted.
+    On Ctrl-C the sinks are finished, so that what was made stays, whether or not another one comes meanwhile; on an
+    error, and on Ctrl-C before the first frame is out, they are aborted.
 
     Args:
         outputs: (view, sink) pairs.
@@ -119,49 +120,42 @@ def run(
     depth = 1 if source.info.live else AHEAD
     looked = Ahead(map(pipeline.look, _timed(source, pipeline.timer)), "look", depth)
     matted = Ahead(starmap(pipeline.matted, looked), "matting", depth)
-    try:
+    with Undisturbed() as ending:
         try:
-            for frame, matte in matted:
-                done.frames_in = frame.index + 1
-                views = pipeline.compose(frame, matte)
-                for view, sink in outputs:
-                    pipeline.timer.call("write", sink.write, views.images[view], frame.seconds)
-                done.frames_out += 1
-                if not after_frame(views):
-                    break
-        except KeyboardInterrupt:
-            if not done.frames_out:
-                raise  # nothing to finish
-            done.interrupted = True
-        for _, sink in outputs:
-            pipeline.timer.call("write", sink.close)
-    except BaseException:
-        for _, sink in outputs:
-            with contextlib.suppress(Exception):  # the first error is the one to tell
-                sink.abort()
-        raise
-    finally:
-        ends = (matted.stop, looked.stop, source.close, looked.join, matted.join)
-        if _all_done(*ends, pipeline.matting.close, pipeline.background.close):
-            done.interrupted = True
+            try:
+                for frame, matte in matted:
+                    done.frames_in = frame.index + 1
+                    views = pipeline.compose(frame, matte)
+                    for view, sink in outputs:
+                        pipeline.timer.call("write", sink.write, views.images[view], frame.seconds)
+                    done.frames_out += 1
+                    if not after_frame(views):
+                        break
+            except KeyboardInterrupt:
+                ending.begin()
+                if not done.frames_out:
+                    raise  # nothing to finish
+                done.interrupted = True
+            ending.begin()
+            for _, sink in outputs:
+                pipeline.timer.call("write", sink.close)
+        except BaseException:
+            for _, sink in outputs:
+                with contextlib.suppress(Exception):  # the first error is the one to tell
+                    sink.abort()
+            raise
+        finally:
+            ending.begin()
+            matted.stop()
+            looked.stop()
+            source.close()
+            looked.join()
+            matted.join()
+            pipeline.matting.close()
+            pipeline.background.close()
+    done.interrupted = done.interrupted or ending.disturbed
     done.seconds = time.perf_counter() - began
     return done
-
-
-def _all_done(*ends: Callable[[], object]) -> bool:
-    """Do all of it; whether Ctrl-C came meanwhile, from who thinks that the first one was not heard.
-
-    What is done by then stays done, and a thread that is left inside a network would crash Python's end.
-    """
-    left, interrupted = list(ends), False
-    while left:
-        try:
-            while left:
-                left[0]()  # again, where it was interrupted
-                del left[0]
-        except KeyboardInterrupt:
-            interrupted = True
-    return interrupted
 
 
 def _timed(source: Source, timer: StageTimer) -> Iterator[Frame]:
