@@ -58,8 +58,8 @@ class Ahead(Generic[T]):
         self._thread.join()
 
     def _make(self) -> None:
-        items = iter(self._items)
         try:
+            items = iter(self._items)
             while True:
                 with self._changed:
                     self._changed.wait_for(lambda: len(self._ready) < self._depth or self._stopping)
