@@ -1,7 +1,7 @@
 """The matting task: a small recurrent network learns from masks and from a large network's mattes."""
 
 from copy import deepcopy
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -28,8 +28,11 @@ UNSETTLED = 5  # first frames of a clip that do not count: memory has to fill
 LOOKS = 2  # at a photograph
 WATCHED = 40  # frames of each clip that validation looks at
 SHOWN = 8
+OFTEN = 4  # times that a photograph comes up, at most, where one that the network knows comes up once
 SHARPER = 1.2  # how much steeper alpha's edges get once all is learnt: small networks are unsure, and answer softly
 STILL = 2  # levels by which the teacher's alpha may change where it counts as still
+
+Item = TypeVar("Item")
 
 
 class Student(nn.Module):
@@ -63,12 +66,14 @@ class Matting:
             raise InputError("teacher: got none; give RobustVideoMatting's weights as --teacher FILE")
         if not settings.teacher.is_file() and not settings.mattes.is_dir():
             raise InputError(f"teacher: got {settings.teacher}, which is no file; give RobustVideoMatting's weights")
-        self.learner: nn.Module = Student(
-            make_network(settings)
-        )  # first: the teacher takes chance, too, if it is needed
+        # first: the teacher takes chance, too, if it is needed
+        self.learner: nn.Module = Student(network := make_network(settings))
         teacher = Teacher(settings.teacher, settings.mattes)
         given = settings.data, settings.clips, settings.held_out, teacher
-        shots: Dataset = ShotDataset(People(*given, "train"), settings.batch, settings.seed)
+        people = People(*given, "train")
+        if settings.weights:  # who goes on from there learns most from what is still mistaken
+            revise(people, sharpened(network))
+        shots: Dataset = ShotDataset(people, settings.batch, settings.seed)
         if settings.overfit:
             shots = Again(shots, settings.batch * -(-settings.overfit // settings.batch))
         self.learning = [shots, shots]
@@ -118,6 +123,22 @@ class Matting:
     def exported(self, learner: nn.Module) -> tuple[nn.Module, dict[str, str]]:
         """The network without what it was trained in, `sharpened`."""
         return sharpened(cast(Student, learner).network), {"network": "matting"}
+
+
+def revise(people: People, network: MattingNetwork) -> None:
+    """Repeat photographs that the network gets wrong among `people`, more often the more it does."""
+    network, cpu = network.eval(), torch.device("cpu")
+    portraits = tqdm(people.portraits, "people looked at", leave=False, disable=None)
+    missed = [1 - agreement(watch(network, shot.frames, cpu), shot.alpha)["iou"] for shot in portraits]
+    scenes = tqdm(people.scenes, "places looked at", leave=False, disable=None)
+    imagined = [watch(network, scene[None], cpu).mean() / 255 for scene in scenes]
+    people.portraits, people.scenes = repeated(people.portraits, missed), repeated(people.scenes, imagined)
+
+
+def repeated(items: list[Item], faults: list[float]) -> list[Item]:
+    """Each item once, and once more for every time that its fault holds the mean fault; `OFTEN` at most."""
+    mean = max(float(np.mean(faults)), 1e-6)
+    return [item for item, fault in zip(items, faults, strict=True) for _ in range(min(OFTEN, 1 + int(fault / mean)))]
 
 
 class Again(Dataset):
