@@ -163,6 +163,21 @@ def test_people_are_split_as_the_index_and_the_names_say(data: Path, clips: Path
     assert not {scene.tobytes() for scene in learnt.scenes} & {scene.tobytes() for scene in unseen.scenes}
 
 
+def test_a_broken_picture_does_not_mix_what_is_learnt_and_what_is_unseen(teacher_file: Path, tmp_path: Path):
+    random = np.random.default_rng(0)
+    names = [f"{number:02}.png" for number in range(20)]
+    for name in ["one.png", "two.png", *names]:
+        cv2.imwrite(str(tmp_path / name), photograph(64, 64, random))
+    cv2.imwrite(str(tmp_path / "mask.png"), figure(64, 64, random))
+    (tmp_path / names[0]).write_bytes(b"no picture")
+    people = [(name, "mask.png", "1", split) for name in ("one.png", "two.png") for split in ("train", "val")]
+    write_index(tmp_path, [*people, *((name, "", "0", "train") for name in names)])
+    teacher = Teacher(teacher_file, tmp_path / "mattes")
+    learnt, unseen = (People(tmp_path, None, (), teacher, split).scenes for split in ("train", "val"))
+    assert len(learnt) + len(unseen) == len(names) - 1
+    assert not {scene.tobytes() for scene in learnt} & {scene.tobytes() for scene in unseen}
+
+
 def test_only_people_who_are_known_as_such_are_learnt_from(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def sees_somebody(_: Teacher, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: np.full(image.shape[:2], 255, np.uint8) for name, image in images.items()}
@@ -376,7 +391,7 @@ def test_what_given_weights_get_wrong_comes_up_more_often(
         return right if right is not None else np.full(frames.shape[:3], 255 * (frames.tobytes() == mistaken), np.uint8)
 
     monkeypatch.setattr(matting, "watch", watch)
-    revised = shots_of(Matting(dataclasses.replace(settings, weights=tmp_path / "given.pth"))).people
+    revised = shots_of(Matting(dataclasses.replace(settings, weights=tmp_path / "given.pth", revise=True))).people
     assert len(revised.portraits) == len(known.portraits)
     times = [sum(np.array_equal(scene, other) for other in revised.scenes) for scene in known.scenes]
     assert times == [min(matting.OFTEN, 1 + len(known.scenes))] + [1] * (len(known.scenes) - 1)

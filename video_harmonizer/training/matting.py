@@ -71,7 +71,7 @@ class Matting:
         teacher = Teacher(settings.teacher, settings.mattes)
         given = settings.data, settings.clips, settings.held_out, teacher
         people = People(*given, "train")
-        if settings.weights:  # who goes on from there learns most from what is still mistaken
+        if settings.revise:
             revise(people, sharpened(network))
         shots: Dataset = ShotDataset(people, settings.batch, settings.seed)
         if settings.overfit:

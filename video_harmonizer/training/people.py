@@ -64,10 +64,15 @@ class People:
             and not row.person
             and _is_thing(photographs.masks[row.mask], mattes.get(row.image))
         ]
+        # chosen among all that are listed, readable or not: else training would choose others than validation
+        kept, others = _places(read_rows(data, "train"))
         empty = [name for name, alpha in mattes.items() if name not in people and alpha.mean() < 255 * NOBODY]
         if split == "train":
-            self.scenes = [photographs.images[name] for name in [*empty, *_places(rows)[1]]]
-        elif kept := _places(read_rows(data, "train"))[0]:  # surer than what the teacher thinks
+            names = dict.fromkeys([*empty, *others])
+            self.scenes = [
+                photographs.images[name] for name in names if name in photographs.images and name not in kept
+            ]
+        elif kept:  # surer than what the teacher thinks
             self.scenes = list(Photographs(data, "train", only=kept).images.values())
         else:
             kept, others = _places(rows)

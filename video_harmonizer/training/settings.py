@@ -27,7 +27,9 @@ OF_SOME = {
     "size": ("s2crnet", "curvenet", "duconet"),
     "small_steps": ("s2crnet", "curvenet", "duconet"),
     "validation": ("s2crnet", "curvenet", "duconet"),
+    "revise": ("matting",),
     "teacher": ("matting",),
+    "mattes": ("matting",),
     "clips": ("matting",),
     "held_out": ("matting",),
 }
@@ -42,6 +44,7 @@ class Training:
     semantic: bool = False  # of s2crnet, tell it what the foreground is; the data has to know
     encoder: Path | None = None  # ImageNet weights of SqueezeNet 1.1's features to start from
     weights: Path | None = None  # of this network, from an earlier run, to go on from
+    revise: bool = False  # of matting, repeat the photographs that `weights` get wrong
     data: Path = Path("data")  # photographs, with or without an index.csv, or the root of iHarmony4
     luts: Path | None = None  # folder of luts.npz, where the photographs' folder has none
     teacher: Path | None = None  # of matting, RobustVideoMatting's weights, whose mattes are learnt from
@@ -81,6 +84,7 @@ class Training:
         self._want("ema", 0 <= self.ema < 1, "0 to less than 1")
         self._want("size", self.size >= 32 and self.size % 32 == 0, "a multiple of 32")
         self._want("adversarial", not self.adversarial or self.network != "matting", "0 with network matting")
+        self._want("revise", not self.revise or self.weights is not None, "it with weights to go on from only")
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         for name, networks in OF_SOME.items():
             fits = self.network in networks or getattr(self, name) == defaults[name]
