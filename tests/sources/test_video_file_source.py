@@ -15,7 +15,7 @@ import pytest
 from av.stream import Disposition
 from clips import flat_frame, make_clip, moving_picture, plane_of, tone, video_pts, yuv_codes
 
-from video_harmonizer.demux import demux
+from video_harmonizer.container import demux
 from video_harmonizer.errors import InputError
 from video_harmonizer.sources import video_file
 from video_harmonizer.sources.picture import _square_pixels

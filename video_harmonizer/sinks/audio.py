@@ -17,9 +17,8 @@ from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.stream import Stream
 
-from video_harmonizer.demux import demux
+from video_harmonizer.container import begins_anew, demux
 from video_harmonizer.errors import InputError, warn_once
-from video_harmonizer.joined import begins_anew
 from video_harmonizer.sinks.original import A_MOMENT, Original
 
 log = logging.getLogger(__name__)

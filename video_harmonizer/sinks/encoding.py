@@ -11,6 +11,7 @@ from av.codec.codec import UnknownCodecError
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
+from video_harmonizer.container import ASSUMED_RATE
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.sinks.packing import FramePacker
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 COMMON_CODECS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks", "ffv1")
 # Constant rate factors at which hardly an eye finds a difference; the encoders' own defaults are lower.
 DEFAULT_CRF = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libsvtav1": 24}
-ASSUMED_RATE = Fraction(30)
 
 # Pixel formats, those that most players show first.
 EIGHT_BITS = ("yuv420p", "yuv422p", "yuv444p")

@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from video_harmonizer.demux import demux
+from video_harmonizer.container import demux, main_video, open_container
 from video_harmonizer.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ LONGEST_DELAY = Fraction(1)  # seconds
 A_MOMENT = Fraction(1)  # second; who stops so near the end has seen it all
 # What describes the old file and not the video.
 FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
-ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
 
 
 class Original:
@@ -40,7 +39,7 @@ class Original:
         tags: title, creation time and so on.
         chapters: as PyAV gives and takes them, on the output's clock.
         audio: its audio streams.
-        pictures: its video stream.
+        pictures: the video that was read.
 
     Raises:
         InputError: it can't be read.
@@ -57,7 +56,7 @@ class Original:
             tags = self.container.metadata.items()
             self.tags = {name: text for name, text in tags if name.lower() not in FILE_TAGS}
             self.audio = self.container.streams.audio
-            self.pictures = _video_of(self.container)
+            self.pictures = main_video(self.container)
             if self.container.start_time is not None:
                 start = min(start, Fraction(self.container.start_time, av.time_base))
         self.origin = start if abs(start) > LONGEST_DELAY else Fraction(0)
@@ -75,7 +74,7 @@ class Original:
         if self._path is None:
             return False, end
         with contextlib.suppress(FFmpegError), _open(self._path) as rest:
-            pictures = _video_of(rest)
+            pictures = main_video(rest)
             rest.seek(max(round((now + self.origin) * av.time_base), 0))
             for packet in demux(rest, [pictures] if pictures else []):
                 if packet.pts is not None:
@@ -96,14 +95,8 @@ def _moved(chapter: "Chapter", origin: Fraction) -> "Chapter":
     return {**chapter, "start": chapter["start"] - shift, "end": chapter["end"] - shift}
 
 
-def _video_of(container: InputContainer) -> VideoStream | None:
-    videos = (stream for stream in container.streams.video if not stream.disposition & ATTACHED_PICTURE)
-    return next(videos, None)
-
-
 def _open(path: Path) -> InputContainer:
     try:
-        # "file:", as names may have colons. Tags in an old encoding must not keep the rest from being read.
-        return av.open(f"file:{path}", metadata_errors="replace")
+        return open_container(path)
     except (OSError, FFmpegError) as error:
         raise InputError(f"{path}: its sound can't be read ({error.strerror}); give a video file") from None

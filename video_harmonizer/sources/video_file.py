@@ -14,10 +14,18 @@ from av.error import FFmpegError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from video_harmonizer.demux import demux
+from video_harmonizer.container import (
+    AHEAD,
+    ASSUMED_RATE,
+    BACK,
+    JUMPING_FORMAT,
+    demux,
+    main_video,
+    open_container,
+    video_streams,
+)
 from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.frame import Frame, SourceInfo
-from video_harmonizer.joined import AHEAD, BACK, JUMPING_FORMAT
 from video_harmonizer.sources.clock import FrameClock
 from video_harmonizer.sources.picture import PictureReader
 
@@ -25,8 +33,6 @@ log = logging.getLogger(__name__)
 
 DEPENDENT = 0x80000  # AV_DISPOSITION_DEPENDENT: a part of a picture
 HDR = {16: "PQ", 18: "HLG"}  # by the number of the transfer characteristics (ITU-T H.273)
-ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
-ASSUMED_RATE = Fraction(30)  # for a stream that names none
 FASTEST_GUESS = 240  # frames a second; FFmpeg's guess is 1000 where a browser wrote uneven milliseconds
 # Containers whose header says how long the video is; elsewhere FFmpeg guesses, and nothing was promised.
 PROMISING_FORMATS = {"mov", "matroska", "avi"}
@@ -174,8 +180,7 @@ def _open(path: Path) -> InputContainer:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: empty file (0 bytes); give a video file")
     try:
-        # "file:", as names may have colons. Tags in an old encoding must not keep a video from being read.
-        return av.open(f"file:{path}", metadata_errors="replace")
+        return open_container(path)
     except FFmpegError as error:
         if isinstance(error, PermissionError):
             raise InputError(f"{path}: it may not be read; check its permissions") from None
@@ -191,16 +196,16 @@ def _is_mp4(path: Path) -> bool:
 
 
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & ATTACHED_PICTURE]
+    streams = video_streams(container)
     if not streams:
         holds = "audio only" if container.streams.audio else "no video"
         raise InputError(f"{path}: it holds {holds}; give a file with a video stream")
     if any(stream.disposition & DEPENDENT for stream in streams):
         raise InputError(f"{path}: a photograph in tiles (HEIC, AVIF); convert it to JPEG or PNG first")
-    for stream in streams:
-        if stream.codec_context is not None:
-            return stream
-    raise InputError(f"{path}: no decoder for its video here; convert it to H.264 first")
+    stream = main_video(container)
+    if stream is None:
+        raise InputError(f"{path}: no decoder for its video here; convert it to H.264 first")
+    return stream
 
 
 def _rate(stream: VideoStream) -> Fraction:
