@@ -30,6 +30,7 @@ from benchmarks.command_line import run
 from video_harmonizer import assemble
 from video_harmonizer.benchmark.machine import describe
 from video_harmonizer.benchmark.meters import PeakMemory
+from video_harmonizer.engine import Engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.compare import choose
 from video_harmonizer.evaluation.compare_costs import macs
@@ -41,7 +42,7 @@ from video_harmonizer.harmonizers.duconet_estimator import DucoNetEstimator, loa
 from video_harmonizer.harmonizers.estimator import CurveEstimator, load_estimator
 from video_harmonizer.harmonizers.reinhard import reinhard
 from video_harmonizer.iharmony4 import Entry, Sample, list_entries, read_sample, resize
-from video_harmonizer.options import CompareOptions, Options, Side
+from video_harmonizer.options import CompareOptions, HarmonizerOptions, Side
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.temporal.steady import Estimator
 
@@ -59,16 +60,16 @@ PANELS = {
 Harmonize = Callable[[Sample], np.ndarray]  # -> (H, W, 3) uint8, of which the foreground counts
 
 
-def measure(chosen: Options, entries: list[Entry], size: int, full: bool) -> dict[str, Any]:
+def measure(chosen: HarmonizerOptions, device: str, entries: list[Entry], size: int, full: bool) -> dict[str, Any]:
     """One harmonizer at one size: medians and means over the entries.
 
     Args:
         full: run it on the full size, instead of asking with thumbnails.
     """
     samples = [resize(read_sample(entry), size) for entry in entries]
-    engine = assemble.choose_engine("auto", chosen.device)
+    engine = assemble.choose_engine("auto", device)
     meter = Memory(engine.device)
-    estimator, harmonize = made(chosen, size, full)
+    estimator, harmonize = made(chosen, engine, size, full)
     meter.start()
     harmonize(samples[0])  # what is compiled or set up at the first call is not counted
     times, scores = [], []
@@ -90,15 +91,14 @@ def measure(chosen: Options, entries: list[Entry], size: int, full: bool) -> dic
     }
 
 
-def prepare(chosen: Options, size: int, full: bool) -> dict[str, Any]:
+def prepare(chosen: HarmonizerOptions, device: str, size: int, full: bool) -> dict[str, Any]:
     """Compile the network, which is kept on disk: it takes memory that would be taken for that of the work."""
-    made(chosen, size, full)
+    made(chosen, assemble.choose_engine("auto", device), size, full)
     return {}
 
 
-def made(chosen: Options, size: int, full: bool) -> tuple[Estimator, Harmonize]:
+def made(chosen: HarmonizerOptions, engine: Engine, size: int, full: bool) -> tuple[Estimator, Harmonize]:
     """The estimator, and what it makes of a composite."""
-    engine = assemble.choose_engine("auto", chosen.device)
     checkpoint = assemble.harmonizer_weights(chosen)
     if full and chosen.harmonizer == "reinhard":
         return assemble.make_estimator(chosen, engine), lambda sample: reinhard(sample.composite, sample.mask)
@@ -217,16 +217,17 @@ def sweep(
     if not out.is_dir():
         raise InputError(f"{out}: no such folder; create it, or give another")
     described = describe(assemble.choose_device(device))
-    chosen = choose(CompareOptions(dataset, "test", "256", harmonizers, duconet_weights, duconet_side))
+    chosen = choose(
+        CompareOptions(dataset, harmonizers=harmonizers, duconet_weights=duconet_weights, duconet_side=duconet_side)
+    )
     entries, side = largest(list_entries(dataset, "test"), count)
     if side < max(sizes):
         log.warning("%s: pictures of %d pixels are enlarged: PSNR beyond says little", dataset, side)
     kinds = [(name, full) for name in chosen for full in (False, True) if not full or name in ON_FULL_SIZE]
     points: list[dict[str, Any]] = []
     for size, (name, full) in tqdm([(size, kind) for size in sizes for kind in kinds], unit="point", disable=None):
-        options = Options(**{**vars(chosen[name]), "device": device})
-        alone(prepare, options, size, full)
-        found = alone(measure, options, entries, size, full)
+        alone(prepare, chosen[name], device, size, full)
+        found = alone(measure, chosen[name], device, entries, size, full)
         if "error" in found:
             log.warning("%s%s at %d: %s", name, " on full size" if full else "", size, found["error"])
         points.append({"harmonizer": name, "full": full, "size": size, **found})

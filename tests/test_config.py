@@ -73,6 +73,12 @@ def test_bad_toml_is_an_input_error_with_its_line(tmp_path: Path):
         read_toml(Settings, tmp_path / "latin.toml")
 
 
+def test_true_is_no_number(tmp_path: Path):
+    for line in ("learning_rate = true", "batch_size = false"):
+        with pytest.raises(InputError, match=f"{line}: it is neither true nor false"):
+            read(tmp_path, line)
+
+
 def test_unknown_setting_suggests_the_nearest(tmp_path: Path):
     with pytest.raises(InputError, match="unknown setting 'learning-rte'; did you mean 'learning_rate'"):
         read(tmp_path, "learning-rte = 0.1")

@@ -1,9 +1,7 @@
 """The command line: what can be set, what a slip is answered with, and which of two settings counts."""
 
-import ast
 import dataclasses
 import inspect
-import itertools
 import re
 import runpy
 import shlex
@@ -106,19 +104,18 @@ def test_commands_of_the_readme_and_the_help_are_right(line: str, monkeypatch: p
 
 
 def explanations(kind: type) -> dict[str, str]:
-    """Each field's docstring: the string that follows it."""
+    """Each field's explanation: the comment above it."""
     texts: dict[str, str] = {}
     for parent in reversed(kind.__mro__[:-1]):
-        body = ast.parse(inspect.getsource(parent)).body[0].body  # type: ignore[attr-defined]
-        for statement, following in itertools.pairwise(body):
-            if isinstance(statement, ast.AnnAssign):
-                texts[statement.target.id] = " ".join(following.value.value.split())  # type: ignore[union-attr]
+        for comment, field in re.findall(r"((?:^ +# .*\n)+) +(\w+): ", inspect.getsource(parent), re.MULTILINE):
+            texts[field] = " ".join(line.strip(" #") for line in comment.splitlines())
     return texts
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_explains_every_option(command: str, capsys: pytest.CaptureFixture):
-    text = " ".join(re.sub("[│╭╮╰╯─]", " ", printed([command, "--help"], capsys, 0)).split())
+def test_help_explains_every_option(command: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "2000")  # then nothing but a paragraph's end breaks a line
+    text = printed([command, "--help"], capsys, 0)
     explained = explanations(COMMANDS[command])
     for field in dataclasses.fields(COMMANDS[command]):
         assert explained[field.name] in text
@@ -187,7 +184,7 @@ def test_what_is_missing_or_wrong_is_named(arguments: list[str], named: str, cap
         ("--strength", "nan", "--strength nan: want 0"),
         ("--smoothing", "-1", "--smoothing -1: want seconds, 0 or more"),
         ("--smoothing", "inf", "--smoothing inf: want seconds"),
-        ("--report", "talk.mp4", "--report talk.mp4: not a JSON file's name; give one that ends in .json"),
+        ("--report", "talk.mp4", "--report talk.mp4: no name for this; give a file name that ends in .json"),
         ("--report", "nowhere/report.json", "nowhere/report.json: there is no folder"),
     ],
 )
@@ -244,6 +241,8 @@ def test_settings_file_can_give_what_is_required(tmp_path: Path):
         ("strenght = 0.5", "unknown setting 'strenght'; did you mean 'strength'?"),
         ('crf = "low"', "crf = 'low': input should be a valid integer"),
         ("crf = ", "not valid TOML"),
+        ('config = "other.toml"', "config = 'other.toml': a file can't name another; join them"),
+        ("strength = true", "strength = true: it is neither true nor false; give a value"),
         ('view = "pasted"', "view = 'pasted': input should be 'original', 'paste'"),
     ],
 )
@@ -253,6 +252,12 @@ def test_bad_settings_file_is_refused_by_name(tmp_path: Path, text: str, message
     error = capsys.readouterr().err
     assert error.startswith(f"error: {path}: {message}")
     assert error.count("\n") == 1
+
+
+def test_commands_without_settings_files_say_so(capsys: pytest.CaptureFixture):
+    assert main(["weights", "list", "--config", "a.toml"]) == 2
+    wanted = "error: --config a.toml: weights reads no settings file; give its options one by one\n"
+    assert capsys.readouterr().err == wanted
 
 
 def test_missing_settings_file_is_refused_by_name(capsys: pytest.CaptureFixture):

@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Union
@@ -42,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     warnings = WarningList()
     logging.getLogger().addHandler(warnings)
-    # what ends a service or a container ends the run as Ctrl-C does: with a playable file
-    for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):  # the latter of a closed terminal
-        if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:  # nohup ignores it
-            signal.signal(ending, signal.default_int_handler)
+    if threading.current_thread() is threading.main_thread():  # no other may set what signals do
+        # what ends a service or a container ends the run as Ctrl-C does: with a playable file
+        for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):  # the latter of a closed terminal
+            if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:  # nohup ignores it
+                signal.signal(ending, signal.default_int_handler)
     try:
         with logging_redirect_tqdm():
             return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)
@@ -66,8 +68,15 @@ def parse(arguments: Sequence[str]) -> Any:
     config = finder.parse_known_args(arguments)[0].config
     kinds: list[Any] = []
     for name, kind in COMMANDS.items():
-        if config is not None and arguments[0] == name and issubclass(kind, Options):
-            kinds.append(Annotated[kind, subcommand(name, default=kind(**read_toml(kind, config)))])
+        if config is not None and arguments[0] == name:
+            if not issubclass(kind, Options):
+                raise InputError(f"--config {config}: {name} reads no settings file; give its options one by one")
+            settings = read_toml(kind, config)
+            if "config" in settings:
+                raise InputError(
+                    f"{config}: config = {str(settings['config'])!r}: a file can't name another; join them"
+                )
+            kinds.append(Annotated[kind, subcommand(name, default=kind(**settings))])
         else:
             kinds.append(Annotated[kind, subcommand(name)])
     either: Any = Union[tuple(kinds)]  # noqa: UP007

@@ -16,13 +16,13 @@ from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_estimator
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.chroma import ChromaKey
 from video_harmonizer.matting.clip import MatteClip
-from video_harmonizer.options import NETWORKS, ImageOptions, LiveOptions, Options, VideoOptions
+from video_harmonizer.options import NETWORKS, HarmonizerOptions, ImageOptions, LiveOptions, Options, VideoOptions
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.rendering.views import size_of
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, PRINTF_NUMBER, ImageFileSink, ImageSequenceSink
-from video_harmonizer.sinks.staging import cannot_write, check_output_file
+from video_harmonizer.sinks.staging import cannot_write, check_output_file, check_suffix
 from video_harmonizer.sources import open_source
 from video_harmonizer.sources.image import is_sequence
 from video_harmonizer.temporal.smoother import CurveSmoother
@@ -43,8 +43,7 @@ def check(options: Options) -> None:
     if isinstance(options, LiveOptions) and not 0 < options.fps < math.inf:
         raise InputError(f"--fps {options.fps:g}: want frames a second, more than 0; 30 suits most cameras")
     if options.report is not None:
-        if options.report.suffix.lower() != ".json":  # above all, not a video whose name slipped in here
-            raise InputError(f"--report {options.report}: not a JSON file's name; give one that ends in .json")
+        check_suffix("--report", options.report, ".json")
         check_output_file(options.report)
     check_matting(options)
     harmonizer_weights(options)
@@ -188,7 +187,7 @@ def _open_matte_clip(name: str, source: SourceInfo, cleanup: ExitStack) -> Matte
     return MatteClip(mattes.info, mattes)
 
 
-def harmonizer_weights(options: Options) -> Path | None:
+def harmonizer_weights(options: HarmonizerOptions) -> Path | None:
     """The harmonizer's weights, given or bundled; None for one that needs none.
 
     Raises InputError where there are none, and for settings that mean nothing to this harmonizer.
@@ -208,10 +207,10 @@ def harmonizer_weights(options: Options) -> Path | None:
     return given or weights.path(name)
 
 
-def make_estimator(options: Options, engine: Engine) -> Estimator:
-    """The harmonizer, with the bundled weights or given ones; none where nothing of it would be seen."""
+def make_estimator(options: HarmonizerOptions, engine: Engine) -> Estimator:
+    """The harmonizer, with the bundled weights or given ones."""
     name, checkpoint = options.harmonizer, harmonizer_weights(options)
-    if name == "none" or options.strength == 0 or options.view not in HARMONIZED_VIEWS:
+    if name == "none":
         return NoHarmonizer()
     if checkpoint is None:
         from video_harmonizer.harmonizers.reinhard import ReinhardEstimator
@@ -227,12 +226,14 @@ def make_estimator(options: Options, engine: Engine) -> Estimator:
 def make_pipeline(
     options: Options, matting: Matting, background: Background, views: list[str], engine: Engine
 ) -> Pipeline:
-    """All parts together."""
+    """All parts together; without a harmonizer where nothing of it would be seen."""
+    seen = options.strength > 0 and options.view in HARMONIZED_VIEWS
+    estimator = make_estimator(options, engine) if seen else NoHarmonizer()
     return Pipeline(
         matting=matting,
         background=background,
         # who asks for less smoothing wants curves as quick as that
-        estimator=SteadyEstimator(make_estimator(options, engine), min(INTERVAL, options.smoothing)),
+        estimator=SteadyEstimator(estimator, min(INTERVAL, options.smoothing)),
         smoother=CurveSmoother(options.smoothing),
         renderer=CPURenderer(views),
         strength=options.strength,

@@ -20,7 +20,7 @@ from video_harmonizer.pipeline import Pipeline, Run, run
 from video_harmonizer.report import Report, WarningList
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import ImageFileSink
-from video_harmonizer.sinks.staging import StagedFile
+from video_harmonizer.sinks.staging import staged
 from video_harmonizer.sinks.window import QUIT, WindowSink
 from video_harmonizer.sinks.writer import ThreadedWriter
 from video_harmonizer.sources import Source, open_source
@@ -177,9 +177,7 @@ def _process(
     kept_up_by: Sequence[str] = (),
 ) -> int:
     with ExitStack() as cleanup:
-        report = StagedFile(options.report) if options.report else None  # now: what can't be written is said before
-        if report:
-            cleanup.callback(report.discard)  # does nothing once it is published
+        report = staged(cleanup, "--report", options.report, ".json")
         with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
 
             def advance(views: Views) -> bool:

@@ -34,6 +34,8 @@ def read_toml(kind: type[T], path: Path) -> dict[str, Any]:
             near = difflib.get_close_matches(name, fields, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
             raise InputError(f"{path}: unknown setting {key!r}; {hint}")
+        if isinstance(value, bool) and types[name] is not bool:  # pydantic would take true for 1
+            raise InputError(f"{path}: {key} = {str(value).lower()}: it is neither true nor false; give a value")
         try:
             settings[name] = pydantic.TypeAdapter(types[name]).validate_python(value)
         except pydantic.ValidationError as error:

@@ -1,4 +1,7 @@
-"""What a person can set, with what it means: the commands' options and the keys of a settings file."""
+"""What a person can set: the commands' options, which are also the keys of a settings file.
+
+The comment above a field is what ``--help`` says of it.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,54 +17,104 @@ NETWORKS = ("auto", "bundled", "rvm_mobilenetv3", "rvm_resnet50")  # for matting
 MATTINGS = "|".join((*NETWORKS, "chroma[:#rrggbb]", "FILE"))
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 Harmonizer = Literal["curvenet", "s2crnet", "duconet", "reinhard", "none"]
+Device = Annotated[str, arg(metavar="auto|cpu|cuda|mps")]
 Side = Literal[256, 1024]  # of the pictures for which DucoNet was published
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options that all commands share."""
+class MattingOptions:
+    """How the person is found."""
 
+    # How the person is found. A network: auto takes RobustVideoMatting's published weights if they were downloaded,
+    # else the bundled network, which is faster and less fine. chroma: by a green or blue screen, or one of the colour
+    # given. FILE: a matte that was made before, white where the person is: a video, a folder of pictures or a pattern
+    # such as mattes/%04d.png.
     matting: Annotated[str, arg(metavar=MATTINGS)] = "auto"
-    """Who is in the picture. A network: auto takes RobustVideoMatting's published weights if they were downloaded, else
-    the network that comes along (bundled), which is faster and less fine. chroma: who stands before a green or blue
-    screen, or one of the colour given. FILE: a matte that was made before, white where the person is: a video, a folder
-    of pictures or a pattern such as mattes/%04d.png."""
+
+    # Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors).
     matting_weights: File = None
-    """Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors)."""
+
+    # Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels; for bundled 48,000 pixels
+    # in all, such as 292x164. Small, full-length people: more; a person filling a 1080p frame: 0.25.
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
-    """Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels; for bundled
-    48,000 pixels in all, such as 292x164. Small, full-length people: more; a person filling a 1080p frame: 0.25."""
+
+
+@dataclass(frozen=True)
+class HarmonizerOptions:
+    """What estimates the colour curves."""
+
+    # What estimates the colour curves: curvenet and s2crnet are quick networks; duconet is a large one, for files, and
+    # needs --harmonizer-weights; reinhard is a formula; none leaves colours as they are.
     harmonizer: Harmonizer = "curvenet"
-    """What estimates the colour curves: curvenet and s2crnet are quick networks; duconet is a large one, for files, and
-    needs --harmonizer-weights; reinhard is a formula; none leaves colours as filmed."""
+
+    # Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors).
     harmonizer_weights: File = None
-    """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""
+
+    # Side of the pictures that duconet's weights were trained for. Default: what the file says, or else 256.
     harmonizer_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
-    """Side of the pictures that duconet's weights were trained for. Default: what the file says, or else 256."""
-    strength: Annotated[float, arg(metavar="0..1")] = 1.0
-    """How much of the colour change to take."""
-    smoothing: Annotated[float, arg(metavar="SECONDS")] = 0.5
-    """Time in which the colours follow a change of light; 0 takes every frame's own estimate."""
-    device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
-    """Where the networks run; auto takes a GPU if there is one."""
-    view: View = "harmonized"
-    """Which picture to write. original: the frame as it came; paste: the person over the new background, colours as
-    filmed; harmonized: with colours that belong there; alpha: the matte, white where the person is; foreground, green:
-    the person over black, over green; side-by-side: original, paste and harmonized."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Where and how the networks run."""
+
+    # Where the networks run; auto takes a GPU if there is one.
+    device: Device = "auto"
+
+    # What runs the networks; auto takes OpenVINO on a processor and torch on a GPU.
     engine: Literal["auto", "openvino", "torch"] = "auto"
-    """What runs the networks; auto takes OpenVINO on a processor and torch on a GPU."""
+
+    # How exactly networks compute; auto takes fp16 on NVIDIA GPUs, bf16 in OpenVINO on processors that have it, and
+    # else fp32.
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """How exactly networks compute; auto takes bf16 on processors and fp16 on GPUs that are fast at it."""
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """The composites that are measured, and where."""
+
+    # Folder of iHarmony4 as published, or of some of its subsets: HCOCO, HAdobe5k, HFlickr, Hday2night.
+    dataset: Annotated[Path, arg(metavar="ROOT")] = tyro.MISSING
+
+    # Which of the dataset's lists to take.
+    split: Literal["test", "train"] = "test"
+
+    # 256: all pictures resized to 256x256, as published tables are made; full: as they are.
+    resolution: Literal["256", "full"] = "256"
+
+    # Where the networks run; auto takes a GPU if there is one.
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
+class Options(EngineOptions, HarmonizerOptions, MattingOptions):
+    """Options of the commands that make pictures: video, image and live."""
+
+    # How much of the colour change to take.
+    strength: Annotated[float, arg(metavar="0..1")] = 1.0
+
+    # Time in which the colours follow a change of light; 0 takes every frame's own estimate.
+    smoothing: Annotated[float, arg(metavar="SECONDS")] = 0.5
+
+    # Which picture to write. original: the frame as it came; paste: the person over the new background, colours as
+    # filmed; harmonized: with colours that belong there; alpha: the matte, white where the person is; foreground,
+    # green: the person over black, over green; side-by-side: original, paste and harmonized.
+    view: View = "harmonized"
+
+    # Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ...
     codec: Annotated[str, arg(metavar="CODEC")] = "libx264"
-    """Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ..."""
+
+    # Constant rate factor: lower is better and larger. Default: what looks the same as the source (x264: 18).
     crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None
-    """Constant rate factor: lower is better and larger. Default: what looks the same as the source (x264: 18)."""
+
+    # The encoder's speed: ultrafast ... veryslow for x264. Default: the encoder's own.
     preset: Annotated[str | None, arg(metavar="PRESET", help_behavior_hint="")] = None
-    """The encoder's speed: ultrafast ... veryslow for x264. Default: the encoder's own."""
+
+    # Write what was done, and how long each stage took, to this JSON file.
     report: File = None
-    """Write what was done, and how long each stage took, to this JSON file."""
+
+    # Settings file in TOML, with these options' names as keys; options on the command line come first.
     config: File = None
-    """Settings file in TOML, with these options' names as keys; options on the command line come first."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +124,14 @@ class VideoOptions(Options):
     Example: python -m video_harmonizer video talk.mp4 --background beach.jpg -o talk-beach.mp4
     """
 
+    # Video file, folder of pictures or pattern such as frames/%04d.png.
     input: Positional[Path] = tyro.MISSING
-    """Video file, folder of pictures or pattern such as frames/%04d.png."""
+
+    # What goes behind the person: a picture, a video (repeated), a colour, or the blurred original.
     background: BackgroundName = tyro.MISSING
-    """What goes behind the person: a picture, a video (repeated), a colour, or the blurred original."""
+
+    # Video file to write, or pictures: a folder that exists, or a pattern such as out/%05d.png.
     output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
-    """Video file to write, or pictures: a folder that exists, or a pattern such as out/%05d.png."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +143,17 @@ class ImageOptions(Options):
       python -m video_harmonizer image portrait.jpg --background beach.jpg -o portrait-beach.png
     """
 
+    # The composite, or the photograph.
     picture: Positional[Path] = tyro.MISSING
-    """The composite, or the photograph."""
+
+    # The composite's mask, white where the foreground is; without it the person is found by matting.
     mask: Positional[Annotated[Path | None, arg(metavar="[MASK]", help_behavior_hint="")]] = None
-    """The composite's mask, white where the foreground is; without it the person is found by matting."""
+
+    # What goes behind the photograph's person; not with a mask.
     background: Annotated[str | None, arg(metavar=BACKGROUNDS, help_behavior_hint="")] = None
-    """What goes behind the photograph's person; not with a mask."""
+
+    # Picture to write: PNG, JPEG, WebP or TIFF.
     output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
-    """Picture to write: PNG, JPEG, WebP or TIFF."""
 
 
 @dataclass(frozen=True)
@@ -107,120 +165,112 @@ class LiveOptions(Options):
       python run_webcam.py --source clip.mp4 --background blur:20 --output demo.mp4 --no-window
     """
 
+    # What goes behind the person: a picture, a video (repeated), a colour, or the blurred original; demo is a
+    # photograph that is included.
     background: BackgroundName = "demo"
-    """What goes behind the person: a picture, a video (repeated), a colour, or the blurred original; demo is a
-    photograph that comes along."""
+
+    # The camera's number, a video file, a picture, a folder of pictures, demo for a clip that is included, or pattern
+    # for a test pattern.
     source: Annotated[str, arg(metavar="CAMERA|FILE|demo|pattern")] = "0"
-    """The camera's number, a video file, a picture, a folder of pictures, demo for a clip that comes along, or pattern
-    for a test pattern."""
+
+    # What to record: a video file, or pictures, in a folder that exists or by a pattern such as out/%05d.png.
     output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")] = None
-    """Video file to record."""
+
+    # Which picture to show and record: original, the frame as it came; paste, the person over the new background,
+    # colours as filmed; harmonized, with colours that belong there; alpha, the matte, white where the person is;
+    # foreground, green, the person over black, over green; side-by-side, original, paste and harmonized.
     view: View = "side-by-side"
-    """Which picture to show and record: original, the frame as it came; paste, the person over the new background,
-    colours as filmed; harmonized, with colours that belong there; alpha, the matte, white where the person is;
-    foreground, green, the person over black, over green; side-by-side, original, paste and harmonized."""
+
+    # Show a window; it needs a display. Press h to hide or show the line with rate, delay and effort.
     window: bool = True
-    """Show a window; it needs a display. Press h to hide or show the line with rate, delay and effort."""
+
+    # Frames a second to ask of the camera, and to keep up with in real time: where that is too much, curves come less
+    # often, then mattes get coarser.
     fps: Annotated[float, arg(metavar="FPS")] = 30.0
-    """Frames a second to ask of the camera, and to keep up with in real time: where that is too much, curves come less
-    often, then mattes get coarser."""
 
 
 @dataclass(frozen=True)
-class EvaluateOptions:
+class EvaluateOptions(HarmonizerOptions, DatasetOptions):
     """Measure a harmonizer on composites with known targets: the error before and after, for every subset.
 
     Example: python -m video_harmonizer evaluate --dataset iHarmony4 --json scores.json --html scores.html
     """
 
-    dataset: Annotated[Path, arg(metavar="ROOT")] = tyro.MISSING
-    """Folder of iHarmony4 as published, or of some of its subsets: HCOCO, HAdobe5k, HFlickr, Hday2night."""
-    split: Literal["test", "train"] = "test"
-    """Which of the dataset's lists to take."""
-    resolution: Literal["256", "full"] = "256"
-    """256: all pictures resized to 256x256, as published tables are made; full: as they are."""
-    harmonizer: Harmonizer = "curvenet"
-    """What estimates the colour curves; none leaves the composites as they are."""
-    harmonizer_weights: File = None
-    """Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors)."""
-    harmonizer_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
-    """Side of the pictures that duconet's weights were trained for. Default: what the file says, or else 256."""
-    device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
-    """Where the network runs; auto takes a GPU if there is one."""
+    # Write the averages to this JSON file.
     json: File = None
-    """Write the averages to this JSON file."""
+
+    # Write a page to this file: the table, and the worst and best cases with their pictures and curves.
     html: File = None
-    """Write a page to this file: the table, and the worst and best cases with their pictures and curves."""
 
 
 @dataclass(frozen=True)
-class CompareOptions:
+class CompareOptions(DatasetOptions):
     """Measure all harmonizers on composites with known targets, beside the best curves that there are.
 
     Example: python -m video_harmonizer compare --dataset iHarmony4 --markdown table.md --html table.html
     """
 
-    dataset: Annotated[Path, arg(metavar="ROOT")] = tyro.MISSING
-    """Folder of iHarmony4 as published, or of some of its subsets: HCOCO, HAdobe5k, HFlickr, Hday2night."""
-    split: Literal["test", "train"] = "test"
-    """Which of the dataset's lists to take."""
-    resolution: Literal["256", "full"] = "256"
-    """256: all pictures resized to 256x256, as published tables are made; full: as they are."""
+    # Which to measure: some of reinhard, s2crnet, curvenet and duconet. Default: all whose weights are there.
     harmonizers: Annotated[str | None, arg(metavar="NAME,NAME", help_behavior_hint="")] = None
-    """Which to measure: some of reinhard, s2crnet, curvenet and duconet. Default: all whose weights are there."""
+
+    # Checkpoint of duconet (.pth or .safetensors).
     duconet_weights: File = None
-    """Checkpoint of duconet (.pth or .safetensors)."""
+
+    # Side of the pictures that it was trained for. Default: what the file says, or else 256.
     duconet_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
-    """Side of the pictures that it was trained for. Default: what the file says, or else 256."""
-    device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
-    """Where the networks run; auto takes a GPU if there is one."""
+
+    # Write the table to this Markdown file.
     markdown: File = None
-    """Write the table to this Markdown file."""
+
+    # Write a page to this file: the table, and composites with all results beside each other.
     html: File = None
-    """Write a page to this file: the table, and composites with all results beside each other."""
+
+    # Write the averages to this JSON file.
     json: File = None
-    """Write the averages to this JSON file."""
 
 
 @dataclass(frozen=True)
-class BenchOptions:
+class BenchOptions(EngineOptions):
     """Measure what every stage and the whole cost here, against the textbook pipeline and against memory's own speed.
 
     Example: python -m video_harmonizer bench --sizes 720p,1080p --json bench.json --plot bench.png
     """
 
+    # Sizes of the pictures, by the shorter side.
     sizes: Annotated[str, arg(metavar="SIZE,SIZE")] = "480p,720p,1080p,2160p"
-    """Sizes of the pictures, by the shorter side."""
+
+    # Frames of each run. The textbook pipeline, which is slow, is given some seconds a run instead.
     frames: int = 60
-    """Frames of each run. The textbook pipeline, which is slow, is given some seconds a run instead."""
+
+    # Clip to measure on, scaled to each size and repeated as needed. Default: an own one, of a moving portrait.
     source: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """Clip to measure on, scaled to each size and repeated as needed. Default: an own one, of a moving portrait."""
+
+    # How the person is found. Nothing is downloaded: a network without weights is measured with made-up ones.
     matting: Annotated[str, arg(metavar="|".join((*NETWORKS, "chroma[:#rrggbb]")))] = "auto"
-    """What finds the person. Nothing is downloaded: a network without weights is measured with made-up ones."""
+
+    # Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors).
     matting_weights: File = None
-    """Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors)."""
+
+    # Scale at which the matting network looks, over 0 to 1. Default: 0.25.
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
-    """Scale at which the matting network looks, over 0 to 1. Default: 0.25."""
-    engine: Literal["auto", "openvino", "torch"] = "auto"
-    """What runs the networks; auto takes OpenVINO on a processor and torch on a GPU."""
-    device: Annotated[str, arg(metavar="auto|cpu|cuda|mps")] = "auto"
-    """Where the networks run, the textbook's too; auto takes a GPU if there is one."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """How exactly networks compute; auto takes bf16 on processors and fp16 on GPUs that are fast at it."""
+
+    # Speed of the encoder, x264: ultrafast ... veryslow.
     preset: Annotated[str, arg(metavar="PRESET")] = "ultrafast"
-    """Speed of the encoder, x264: ultrafast ... veryslow."""
+
+    # Write all numbers to this JSON file.
     json: File = None
-    """Write all numbers to this JSON file."""
+
+    # Draw cost against resolution into this PNG file.
     plot: File = None
-    """Draw cost against resolution into this PNG file."""
 
 
 @dataclass(frozen=True)
 class WeightsOptions:
     """List, download or find the networks' weights: weights list | download NAME | path NAME."""
 
+    # list: what there is, under which licence, and what is here; download: fetch into the cache and verify; path: print
+    # where the file is.
     action: Positional[Literal["list", "download", "path"]]
-    """list: what there is, under which licence, and what is here; download: fetch into the cache and verify; path:
-    print where the file is."""
+
+    # Which weights to download or find; see list.
     name: Positional[Annotated[str | None, arg(metavar="[NAME]", help_behavior_hint="")]] = None
-    """Which weights to download or find; see list."""

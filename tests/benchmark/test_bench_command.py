@@ -150,8 +150,8 @@ def test_interrupted_run_ends_the_benchmark(weights: Path, tmp_path: Path, monke
         (["--matting", "chroma", "--downsample-ratio", "0.5"], "--downsample-ratio 0.5: for networks"),
         (["--preset", "warp"], "--preset warp: libx264 does not take it"),
         (["--json", "nowhere/bench.json"], "nowhere/bench.json: there is no folder"),
-        (["--json", "talk.mp4"], "--json talk.mp4: want a file name that ends in .json"),
-        (["--plot", "bench.pdf"], "--plot bench.pdf: want a file name that ends in .png"),
+        (["--json", "talk.mp4"], "--json talk.mp4: no name for this; give a file name that ends in .json"),
+        (["--plot", "bench.pdf"], "--plot bench.pdf: no name for this; give a file name that ends in .png"),
         (["--device", "abacus"], "--device abacus: not usable here"),
     ],
 )

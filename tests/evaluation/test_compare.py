@@ -107,7 +107,7 @@ def test_broken_picture_is_counted_and_the_others_are_compared(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--markdown", "table.txt"], "--markdown table.txt: want a file name that ends in .md"),
+        (["--markdown", "table.txt"], "--markdown table.txt: no name for this; give a file name that ends in .md"),
         (["--html", "nowhere/table.html"], "nowhere/table.html: there is no folder"),
         (["--harmonizers", "s2crnet,vgg"], "--harmonizers s2crnet,vgg: 'vgg' is none; give some of reinhard,s2crnet,"),
         (["--harmonizers", "duconet"], "--harmonizers: duconet's weights are neither bundled nor known for download"),

@@ -15,7 +15,7 @@ from benchmarks.resolution_sweep import alone, largest, measure, sweep
 from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.duconet import DucoNet
 from video_harmonizer.iharmony4 import list_entries
-from video_harmonizer.options import Options
+from video_harmonizer.options import HarmonizerOptions
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def duconet(tmp_path: Path) -> Path:
 
 def test_full_size_costs_more_than_thumbnails(dataset: Path, duconet: Path):
     entries = list_entries(dataset, "test")[2:3]
-    options = Options(harmonizer="duconet", harmonizer_weights=duconet, device="cpu")
-    small, full = (measure(options, entries, 128, on_full_size) for on_full_size in (False, True))
+    chosen = HarmonizerOptions("duconet", duconet)
+    small, full = (measure(chosen, "cpu", entries, 128, on_full_size) for on_full_size in (False, True))
     assert full["gmacs"] == pytest.approx(4 * small["gmacs"], rel=0.02)
     assert small["composite_psnr"] == full["composite_psnr"] > 0
     assert small["psnr"] != full["psnr"]
@@ -40,14 +40,15 @@ def test_full_size_costs_more_than_thumbnails(dataset: Path, duconet: Path):
 
 def test_on_256_pixels_thumbnails_are_the_full_size(dataset: Path):
     entries = list_entries(dataset, "test")[2:4]
-    options = Options(harmonizer="s2crnet", device="cpu")
-    small, full = (measure(options, entries, 256, on_full_size) for on_full_size in (False, True))
+    chosen = HarmonizerOptions("s2crnet")
+    small, full = (measure(chosen, "cpu", entries, 256, on_full_size) for on_full_size in (False, True))
     assert (full["psnr"], full["gmacs"]) == (small["psnr"], small["gmacs"])
 
 
 def test_formula_runs_on_full_size_without_curves(dataset: Path):
     entries = list_entries(dataset, "test")[2:3]
-    small, full = (measure(Options(harmonizer="reinhard"), entries, 64, on_full_size) for on_full_size in (False, True))
+    chosen = HarmonizerOptions("reinhard")
+    small, full = (measure(chosen, "cpu", entries, 64, on_full_size) for on_full_size in (False, True))
     assert small["psnr"] != full["psnr"]
     assert full["gmacs"] is None
 

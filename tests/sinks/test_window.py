@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from clips import make_clip
+
+from video_harmonizer.sinks.window import QUIT, WindowSink
 
 SHOW = """
 import sys
@@ -73,6 +77,23 @@ def test_without_a_display_it_is_said_how_to_go_on(display, reason):
     assert done.returncode == 0, done.stderr
     assert reason in done.stdout
     assert "--no-window" in done.stdout
+
+
+def test_no_later_key_takes_back_the_end(monkeypatch: pytest.MonkeyPatch):
+    pressed = [-1, ord("h"), ord("q"), ord("h"), -1]
+    for name in ("namedWindow", "imshow", "resizeWindow"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
+    monkeypatch.setattr(cv2, "waitKeyEx", lambda _: pressed.pop(0))
+    monkeypatch.setattr(cv2, "waitKey", lambda _: -1)
+    monkeypatch.setattr("video_harmonizer.sinks.window._check_display", lambda: None)
+    monkeypatch.setattr(WindowSink, "_toolkit_ready", True)
+    window = WindowSink("test")
+    picture = np.zeros((4, 4, 3), np.uint8)
+    window.write(picture, 0.0)
+    assert window.poll() == "h"
+    window.write(picture, 0.1)
+    assert window.poll() == QUIT
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only here do the two libraries clash")

@@ -14,7 +14,7 @@ from video_harmonizer.benchmark.bench import ROUNDS, Bench
 from video_harmonizer.benchmark.clip import parse_sizes
 from video_harmonizer.benchmark.machine import describe
 from video_harmonizer.benchmark.meters import PeakMemory
-from video_harmonizer.benchmark.plot import save_plot
+from video_harmonizer.benchmark.plot import plot
 from video_harmonizer.benchmark.results import Results
 from video_harmonizer.benchmark.stand_in import save_stand_in
 from video_harmonizer.errors import InputError
@@ -22,7 +22,7 @@ from video_harmonizer.evaluation.results import aligned
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.options import NETWORKS, BenchOptions, Options
 from video_harmonizer.sinks.encoding import Encoding
-from video_harmonizer.sinks.staging import cannot_write, check_output_file
+from video_harmonizer.sinks.staging import staged
 
 log = logging.getLogger(__name__)
 
@@ -36,36 +36,33 @@ def bench_command(options: BenchOptions) -> None:
     _check(options)
     engine = assemble.choose_engine(options.engine, options.device, options.precision)
     with ExitStack() as cleanup:
+        inputs = [Path(read) for read in (options.source, options.matting_weights) if read]
+        as_json = staged(cleanup, "--json", options.json, ".json", inputs)
+        as_png = staged(cleanup, "--plot", options.plot, ".png", inputs)
         folder = Path(cleanup.enter_context(TemporaryDirectory(prefix="video-harmonizer-")))
         parts, found = _pipeline(options, folder)
         bench = Bench(parts, engine, options.source, options.frames, options.preset, folder, PeakMemory())
-        bar = cleanup.enter_context(tqdm(total=ROUNDS * len(sides), unit="round", dynamic_ncols=True, disable=None))
-        sizes = [bench.measure(side, bar.update) for side in sides]
-    settings: dict[str, Any] = {
-        "clip": options.source or "own clip",
-        "frames": options.frames,
-        "rounds": ROUNDS,
-        "matting": found,
-        "downsample_ratio": parts.downsample_ratio,
-        "harmonizer": parts.harmonizer,
-        "engine": engine.name,
-        "device": engine.device,
-        "precision": engine.precision,
-        "preset": options.preset,
-        "memory": bench.memory.method,
-    }
-    results = Results(describe(engine.device), settings, sizes)
-    print("\n".join([aligned(results.table()), "", *results.notes()]))
-    if options.json is not None:
-        try:
-            options.json.write_text(results.to_json(), encoding="utf-8")
-        except OSError as error:
-            raise cannot_write(options.json, error) from error
-    if options.plot is not None:
-        try:
-            save_plot(results, options.plot)
-        except OSError as error:
-            raise cannot_write(options.plot, error) from error
+        with tqdm(total=ROUNDS * len(sides), unit="round", dynamic_ncols=True, disable=None) as bar:
+            sizes = [bench.measure(side, bar.update) for side in sides]
+        settings: dict[str, Any] = {
+            "clip": options.source or "own clip",
+            "frames": options.frames,
+            "rounds": ROUNDS,
+            "matting": found,
+            "downsample_ratio": parts.downsample_ratio,
+            "harmonizer": parts.harmonizer,
+            "engine": engine.name,
+            "device": engine.device,
+            "precision": engine.precision,
+            "preset": options.preset,
+            "memory": bench.memory.method,
+        }
+        results = Results(describe(engine.device), settings, sizes)
+        print("\n".join([aligned(results.table()), "", *results.notes()]))
+        if as_json is not None:
+            as_json.publish_text(results.to_json())
+        if as_png is not None:
+            as_png.publish_bytes(plot(results))
 
 
 def _check(options: BenchOptions) -> None:
@@ -76,13 +73,6 @@ def _check(options: BenchOptions) -> None:
             f"--matting {options.matting}: bench makes clips of its own, for which there are no mattes; give"
             f" {', '.join(NETWORKS)} or chroma"
         )
-    inputs = [Path(read) for read in (options.source, options.matting_weights) if read]
-    for name, path in (("json", options.json), ("plot", options.plot)):
-        suffix = ".png" if name == "plot" else ".json"
-        if path is not None:
-            if path.suffix.lower() != suffix:  # above all, not a clip whose name slipped in here
-                raise InputError(f"--{name} {path}: want a file name that ends in {suffix}")
-            check_output_file(path, inputs)
     Encoding("libx264", None, options.preset, 64, 64, SourceInfo("clip", 64, 64, None), Fraction(1, 30))
 
 

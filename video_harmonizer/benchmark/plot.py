@@ -1,6 +1,6 @@
 """Cost against resolution, as a picture."""
 
-from pathlib import Path
+from io import BytesIO
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
@@ -8,11 +8,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from video_harmonizer.benchmark.results import Results
 
 
-def save_plot(results: Results, path: Path) -> None:
-    """Milliseconds a frame over pixels, both logarithmic: a straight line of slope 1 is a fixed cost a pixel.
-
-    Raises OSError where the PNG can't be written.
-    """
+def plot(results: Results) -> bytes:
+    """A PNG of milliseconds a frame over pixels, both logarithmic: a line of slope 1 is a fixed cost a pixel."""
     sizes = sorted(results.sizes, key=lambda size: size.width * size.height)
     pixels = [size.width * size.height for size in sizes]
     lines = {
@@ -38,4 +35,6 @@ def save_plot(results: Results, path: Path) -> None:
     figure.legend(loc="outside lower center", ncols=3, fontsize="small")
     machine = results.machine
     axes.set_title(machine["accelerator"] or f"{machine['cpu']}, {machine['cores']} cores", fontsize="medium")
-    figure.savefig(path, format="png")
+    png = BytesIO()
+    figure.savefig(png, format="png")
+    return png.getvalue()

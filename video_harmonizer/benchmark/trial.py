@@ -65,7 +65,8 @@ class Trial:
         return self._speed(began, done.frames_out - 1 - skipped)
 
     def textbook(self, textbook: Textbook, watch: Stopwatch, budget: float) -> Speed:
-        """Decode, process and encode one frame after the other, until the clip ends or ``budget`` seconds are over."""
+        """Decode, process and encode one frame after the other, until the clip ends or ``budget`` seconds are
+        over, and close the file."""
         self.memory.start()
         textbook.reset()
         source = self.open()
@@ -77,10 +78,9 @@ class Trial:
             picture = textbook.process(frame, self.backdrop, watch)
             watch.call("encode", sink.write, picture, frame.seconds)
             done += 1
-        speed = self._speed(began, done)
         sink.close()
         source.close()
-        return speed
+        return self._speed(began, done)
 
     def _speed(self, began: tuple[float, float], frames: int) -> Speed:
         wall, cpu = (now - then for now, then in zip(_now(), began, strict=True))

@@ -2,9 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -17,11 +15,10 @@ from video_harmonizer.evaluation.metrics import MAX_PSNR
 from video_harmonizer.evaluation.results import Results, aligned, table
 from video_harmonizer.evaluation.sheet import page
 from video_harmonizer.iharmony4 import list_entries
-from video_harmonizer.options import EvaluateOptions, Options
-from video_harmonizer.sinks.staging import StagedFile
+from video_harmonizer.options import EvaluateOptions
+from video_harmonizer.sinks.staging import staged
 from video_harmonizer.weights.cache import sha256_of
 
-SUFFIXES = {"--json": ".json", "--html": ".html", "--markdown": ".md"}
 RESOLUTIONS = {"256": 256, "full": None}
 CONVENTIONS = {
     "256": (
@@ -39,18 +36,13 @@ METRICS = (
 def evaluate_command(options: EvaluateOptions) -> None:
     """Print the table, and write the files that are asked for. Raises InputError before the work for bad input."""
     with ExitStack() as cleanup:
-        chosen = Options(
-            harmonizer=options.harmonizer,
-            harmonizer_weights=options.harmonizer_weights,
-            harmonizer_side=options.harmonizer_side,
-        )
-        checkpoint = assemble.harmonizer_weights(chosen)
+        checkpoint = assemble.harmonizer_weights(options)
         entries = list_entries(options.dataset, options.split)
         inputs = [checkpoint] if checkpoint else []
-        as_json = staged(cleanup, "--json", options.json, inputs)
-        as_html = staged(cleanup, "--html", options.html, inputs)
+        as_json = staged(cleanup, "--json", options.json, ".json", inputs)
+        as_html = staged(cleanup, "--html", options.html, ".html", inputs)
         engine = assemble.choose_engine("auto", options.device)
-        estimator = assemble.make_estimator(chosen, engine)
+        estimator = assemble.make_estimator(options, engine)
         digest = sha256_of(checkpoint) if checkpoint else None  # now, as a training may replace the file meanwhile
         began = time.monotonic()
         cases: list[Case] = []
@@ -89,17 +81,6 @@ def evaluate_command(options: EvaluateOptions) -> None:
         if as_html is not None and gallery is not None:
             title = f"{estimator.name} on the {options.split} split of {options.dataset.resolve().name}"
             as_html.publish_text(page(title, rows, notes, gallery))
-
-
-def staged(cleanup: ExitStack, option: str, path: Path | None, inputs: Iterable[Path]) -> StagedFile | None:
-    """A place for an option's output, refused now and not after the work."""
-    if path is None:
-        return None
-    if path.suffix.lower() != SUFFIXES[option]:  # above all, not a checkpoint whose name slipped in here
-        raise InputError(f"{option} {path}: want a file name that ends in {SUFFIXES[option]}")
-    place = StagedFile(path, inputs)
-    cleanup.callback(place.discard)  # does nothing once it is published
-    return place
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:

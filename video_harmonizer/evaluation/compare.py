@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from video_harmonizer import assemble, weights
 from video_harmonizer.errors import InputError
-from video_harmonizer.evaluation.command import CONVENTIONS, METRICS, RESOLUTIONS, staged
+from video_harmonizer.evaluation.command import CONVENTIONS, METRICS, RESOLUTIONS
 from video_harmonizer.evaluation.compare_costs import Cost, cost_of
 from video_harmonizer.evaluation.compare_gallery import CEILING, Comparison, ComparisonGallery
 from video_harmonizer.evaluation.compare_published import PUBLISHED
@@ -22,7 +22,8 @@ from video_harmonizer.evaluation.sheet import page
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.fit import fit_curves
 from video_harmonizer.iharmony4 import Sample, list_entries
-from video_harmonizer.options import CompareOptions, Harmonizer, Options
+from video_harmonizer.options import CompareOptions, Harmonizer, HarmonizerOptions
+from video_harmonizer.sinks.staging import staged
 from video_harmonizer.weights.cache import sha256_of
 from video_harmonizer.weights.registry import REGISTRY
 
@@ -50,9 +51,9 @@ def compare_command(options: CompareOptions) -> None:
         checkpoints = {name: path for name, path in found.items() if path}
         entries = list_entries(options.dataset, options.split)
         inputs = list(checkpoints.values())
-        as_json = staged(cleanup, "--json", options.json, inputs)
-        as_html = staged(cleanup, "--html", options.html, inputs)
-        as_markdown = staged(cleanup, "--markdown", options.markdown, inputs)
+        as_json = staged(cleanup, "--json", options.json, ".json", inputs)
+        as_html = staged(cleanup, "--html", options.html, ".html", inputs)
+        as_markdown = staged(cleanup, "--markdown", options.markdown, ".md", inputs)
         engine = assemble.choose_engine("auto", options.device)
         estimators = {name: assemble.make_estimator(each, engine) for name, each in chosen.items()}
         digests = {name: sha256_of(path) for name, path in checkpoints.items()}  # now, as a training may go on
@@ -106,7 +107,7 @@ def compare_command(options: CompareOptions) -> None:
             as_html.publish_text(page(title, rows, notes, gallery))
 
 
-def choose(options: CompareOptions) -> dict[str, Options]:
+def choose(options: CompareOptions) -> dict[str, HarmonizerOptions]:
     """What each harmonizer is made of, in the order of the rows.
 
     Raises:
@@ -129,12 +130,10 @@ def choose(options: CompareOptions) -> dict[str, Options]:
     for option, value in of_duconet.items():
         if value is not None and "duconet" not in names:
             raise InputError(f"{option} {value}: duconet is not among the harmonizers; name it, or leave this out")
-    chosen = {name: Options(harmonizer=name) for name in NAMES if name in names}
+    chosen: dict[str, HarmonizerOptions] = {name: HarmonizerOptions(name) for name in NAMES if name in names}
     if "duconet" in chosen:
-        chosen["duconet"] = Options(
-            harmonizer="duconet", harmonizer_weights=options.duconet_weights, harmonizer_side=options.duconet_side
-        )
-    return {str(name): each for name, each in chosen.items()}
+        chosen["duconet"] = HarmonizerOptions("duconet", options.duconet_weights, options.duconet_side)
+    return chosen
 
 
 def closest_curves(sample: Sample) -> ToneCurves:

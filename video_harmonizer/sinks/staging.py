@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from video_harmonizer.errors import InputError
@@ -34,15 +35,44 @@ class StagedFile:
         self.path.replace(self.final)
 
     def publish_text(self, text: str) -> None:
-        """Write the text and give it its final name; raises InputError where the disk does not let it."""
+        """`publish_bytes` in UTF-8."""
+        self.publish_bytes(text.encode())
+
+    def publish_bytes(self, content: bytes) -> None:
+        """Write the content and give it its final name; raises InputError where the disk does not let it."""
         try:
-            self.path.write_text(text, encoding="utf-8")
+            self.path.write_bytes(content)
             self.publish()
         except OSError as error:
             raise cannot_write(self.final, error) from error
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def staged(
+    cleanup: ExitStack, option: str, path: Path | None, suffix: str, inputs: Iterable[Path] = ()
+) -> StagedFile | None:
+    """A place for what ``option`` asks to be written, refused now and not after the work; None where nothing is asked.
+
+    Args:
+        cleanup: discards what is not published.
+
+    Raises:
+        InputError: the name has another suffix, or as `StagedFile` says.
+    """
+    if path is None:
+        return None
+    check_suffix(option, path, suffix)
+    place = StagedFile(path, inputs)
+    cleanup.callback(place.discard)  # does nothing once it is published
+    return place
+
+
+def check_suffix(option: str, path: Path, suffix: str) -> None:
+    """Raise InputError for another suffix: above all, it shall not be a video or checkpoint whose name slipped in."""
+    if path.suffix.lower() != suffix:
+        raise InputError(f"{option} {path}: no name for this; give a file name that ends in {suffix}")
 
 
 def check_output_file(path: Path, inputs: Iterable[Path] = ()) -> None:

@@ -88,7 +88,7 @@ class WindowSink:
 
     def _note_key(self, code: int) -> None:
         key = code & 0xFFFF  # above it some toolkits tell of Shift and Num Lock
-        if key == ESCAPE:
+        if key == ESCAPE or self._pressed == QUIT:  # which no later key takes back
             self._pressed = QUIT
         elif 32 <= key < 127:  # of the left arrow, 0xFF51, the lower byte would be a Q
             self._pressed = chr(key).lower()
