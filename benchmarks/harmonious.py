@@ -38,7 +38,7 @@ def main(
         curves = estimator.estimate(make_thumbnails(rgb, Matte(mask), rgb), 256)
         if curves is not None:
             inside = rgb[mask > 127].astype(int)
-            changed = np.stack([quantize(curves.table, 8)[c][inside[:, c]] for c in range(3)], 1)
+            changed = np.stack([quantize(curves.table)[c][inside[:, c]] for c in range(3)], 1)
             changes.append(np.abs(changed - inside).mean())
     print(
         f"{estimator.name}: {len(changes)} photographs, change of the foreground in levels: "

@@ -27,7 +27,6 @@ LAYERS = {
     "video_harmonizer.tone": NOUNS,
     "video_harmonizer.yuv": NOUNS,
     "video_harmonizer.iharmony4": NOUNS,
-    "video_harmonizer.harmonizers.curves": NOUNS,
     "video_harmonizer.weights": NETWORKS,
     "video_harmonizer.engine": NETWORKS,
     "video_harmonizer.thumbnails": NETWORKS,

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from checkpoints import curve_checkpoint
 
 from video_harmonizer.background import SolidColor
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte, SourceInfo, ToneCurves
-from video_harmonizer.harmonizers.estimate_step import as_checkpoint
 from video_harmonizer.harmonizers.estimator import CurveEstimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.matting import Matting
@@ -184,7 +184,7 @@ class FailingNetwork(torch.nn.Module):
 
 def test_frame_without_a_finite_answer_keeps_the_last_good_curves(caplog: pytest.LogCaptureFixture):
     network = FailingNetwork(failures=(0, 2, 3))
-    estimator = CurveEstimator(as_checkpoint(network, "fake"), TorchEngine("cpu"))  # type: ignore[arg-type]
+    estimator = CurveEstimator(curve_checkpoint(network), TorchEngine("cpu"))
     subject = pipeline(estimator)
     levels = [int(subject.process(frame).images["harmonized"][0, 0, 0]) for frame in FakeSource([100] * 5)]
     assert levels == [100, 200, 200, 200, 200]

@@ -21,15 +21,14 @@ def sample(knots: np.ndarray, count: int) -> np.ndarray:
     return table
 
 
-def quantize(curves: np.ndarray, bits: int) -> np.ndarray:
+def quantize(curves: np.ndarray) -> np.ndarray:
     """Curves sampled at every input level, (..., 2**bits) float 0..1, as a table of output levels.
 
-    Rounded to nearest and clipped; uint8 for 8 bits, uint16 above.
+    Rounded to nearest and clipped; uint8 for 8 bits, uint16 above. Looking a level up is the same as sending its float
+    value through the curve and rounding: integer pictures have no other values.
     """
-    if curves.shape[-1] != 1 << bits:
-        raise ValueError(f"got curves of {curves.shape[-1]} samples, want one for each of {1 << bits} levels")
-    levels = np.rint(np.clip(curves, 0, 1) * ((1 << bits) - 1))
-    return levels.astype(np.uint8 if bits == 8 else np.uint16)
+    samples = curves.shape[-1]
+    return np.rint(np.clip(curves, 0, 1) * (samples - 1)).astype(np.uint8 if samples <= 256 else np.uint16)
 
 
 def toward_identity(curves: ToneCurves, strength: float) -> ToneCurves:

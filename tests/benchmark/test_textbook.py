@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from checkpoints import matting_checkpoint
 from red_person import RED, person_in, picture, save_weights, wall_in
 
 from rvm import MattingNetwork
@@ -17,7 +18,7 @@ from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.frame import Frame
 from video_harmonizer.harmonizers.curves import render
 from video_harmonizer.harmonizers.estimator import load_estimator
-from video_harmonizer.matting.network import as_checkpoint, load_network
+from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
@@ -42,7 +43,9 @@ def textbook(checkpoint: Path) -> Textbook:
 
 
 def our_matting(checkpoint: Path) -> RVMMatting:
-    return RVMMatting(as_checkpoint(load_network(read_state(checkpoint), "red")), RATIO, TorchEngine("cpu"), settling=0)
+    return RVMMatting(
+        matting_checkpoint(load_network(read_state(checkpoint), "red")), RATIO, TorchEngine("cpu"), settling=0
+    )
 
 
 def frames() -> list[Frame]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from checkpoints import matting_checkpoint
 from torch import nn
 
 from rvm import MattingNetwork
@@ -21,7 +22,7 @@ from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.harmonizers.estimator import load_estimator
-from video_harmonizer.matting.network import as_checkpoint, load_network
+from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.sources import open_source
 from video_harmonizer.thumbnails import make_thumbnails
@@ -72,8 +73,8 @@ def test_openvino_gives_the_mattes_of_torch_frame_after_frame(dtype: type, refin
     torch.manual_seed(0)
     network = MattingNetwork("mobilenetv3", refiner)
     reference, subject = (
-        RVMMatting(as_checkpoint(network), 0.5, TORCH),
-        RVMMatting(as_checkpoint(network), 0.5, openvino.OpenVINOEngine("fp32")),
+        RVMMatting(matting_checkpoint(network), 0.5, TORCH),
+        RVMMatting(matting_checkpoint(network), 0.5, openvino.OpenVINOEngine("fp32")),
     )
     for frame in frames(4, 75, 98, dtype):  # odd sizes at every level
         wanted, got = reference.matte(frame), subject.matte(frame)
@@ -225,8 +226,8 @@ def test_torch_runs_what_openvino_cant_convert(caplog: pytest.LogCaptureFixture)
     torch.manual_seed(0)
     network = MattingNetwork("mobilenetv3", "fast_guided_filter")
     reference, subject = (
-        RVMMatting(as_checkpoint(network), 1.0, TORCH),
-        RVMMatting(as_checkpoint(network), 1.0, openvino.OpenVINOEngine("fp32")),
+        RVMMatting(matting_checkpoint(network), 1.0, TORCH),
+        RVMMatting(matting_checkpoint(network), 1.0, openvino.OpenVINOEngine("fp32")),
     )
     for frame in frames(2, 2, 9):  # pools to less than a pixel
         assert np.array_equal(subject.matte(frame).alpha, reference.matte(frame).alpha)
@@ -271,8 +272,8 @@ def test_mattes_in_the_automatic_precision_stay_close_on_a_real_clip(reference: 
     state = read_state(reference / "weights/rvm_mobilenetv3_int8_fgf.pth")
     network = load_network(state, "published")
     exact, subject = (
-        RVMMatting(as_checkpoint(network), 0.25, TORCH),
-        RVMMatting(as_checkpoint(network), 0.25, make_engine("auto", TORCH.device)),
+        RVMMatting(matting_checkpoint(network), 0.25, TORCH),
+        RVMMatting(matting_checkpoint(network), 0.25, make_engine("auto", TORCH.device)),
     )
     with contextlib.closing(open_source(str(reference / "videos/volcomix/Doctor-26732.mp4"))) as source:
         for frame in itertools.islice(source, 8):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from video_harmonizer.harmonizers.curves import interpolate, lookup_table, render, sample
-from video_harmonizer.tone import quantize
+from video_harmonizer.harmonizers.curves import interpolate, render
+from video_harmonizer.harmonizers.s2crnet import S2CRNet
+from video_harmonizer.tone import quantize, sample
 
 
 def equation_1(x: np.ndarray, pieces: np.ndarray) -> np.ndarray:
@@ -87,13 +88,6 @@ def test_not_a_number_stays_with_its_curve_or_pixel():
     assert torch.equal(render(image, torch.ones(1, 1, 3, 8)).isnan(), image.isnan())
 
 
-def test_samples_are_the_composed_curve_at_equal_steps():
-    parameters = random_pieces(2, 2, 3, 64)
-    ramp = np.tile(np.arange(101) / 100, (2, 3, 1))
-    sampled = sample(torch.from_numpy(parameters), 101)
-    np.testing.assert_allclose(sampled, cascade(ramp, parameters), rtol=0, atol=1e-12)
-
-
 # --- curves given by their knots --------------------------------------------------------------------------------
 
 
@@ -123,6 +117,11 @@ def test_interpolation_leaves_not_a_number_with_its_pixel():
 # --- tables ---------------------------------------------------------------------------------------------------
 
 
+def lookup_table(parameters: torch.Tensor, bits: int) -> np.ndarray:
+    """As in use: (1, S, 3, L) raw parameters -> (3, 2**bits) levels."""
+    return quantize(sample(S2CRNet.knots(parameters.double())[0].numpy(), 1 << bits))
+
+
 @pytest.mark.parametrize(("bits", "curves"), [(8, 100), (10, 100), (16, 3)])
 def test_table_equals_the_float_curve_at_every_level(bits: int, curves: int):
     top = 2**bits - 1
@@ -130,7 +129,7 @@ def test_table_equals_the_float_curve_at_every_level(bits: int, curves: int):
     for seed in range(curves):
         parameters = random_pieces(1, 2, 3, 64, seed=seed).astype(np.float32)
         wanted = np.rint(np.clip(cascade(levels, parameters.astype(np.float64))[0], 0, 1) * top)
-        table = lookup_table(torch.from_numpy(parameters[0]), bits)
+        table = lookup_table(torch.from_numpy(parameters), bits)
         assert table.dtype == (np.uint8 if bits == 8 else np.uint16)
         assert np.count_nonzero(table != wanted) == 0
 
@@ -138,17 +137,11 @@ def test_table_equals_the_float_curve_at_every_level(bits: int, curves: int):
 @pytest.mark.parametrize("bits", [8, 10, 16])
 @pytest.mark.parametrize("scale", [1.0, 0.0371, -5.0])
 def test_identity_table_leaves_every_level(bits: int, scale: float):
-    table = lookup_table(torch.full((2, 3, 64), scale), bits)
+    table = lookup_table(torch.full((1, 2, 3, 64), scale), bits)
     assert np.array_equal(table, np.tile(np.arange(2**bits), (3, 1)))
 
 
 def test_quantizing_rounds_to_nearest_and_clips():
     curves = np.zeros((3, 256), np.float32)
     curves[:, :6] = [-0.2, 0.49 / 255, 0.51 / 255, 127.6 / 255, 0.999, 1.7]
-    assert quantize(curves, 8)[2, :6].tolist() == [0, 0, 1, 128, 255, 255]
-
-
-@pytest.mark.parametrize(("samples", "bits"), [(255, 8), (256, 10), (1024, 16)])
-def test_curves_that_miss_levels_are_refused(samples: int, bits: int):
-    with pytest.raises(ValueError, match=f"got curves of {samples} samples, want one for each of {2**bits} levels"):
-        quantize(np.zeros((3, samples)), bits)
+    assert quantize(curves)[2, :6].tolist() == [0, 0, 1, 128, 255, 255]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from checkpoints import curve_checkpoint
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -13,13 +14,11 @@ from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.curvenet import CurveNet
-from video_harmonizer.harmonizers.curves import lookup_table
-from video_harmonizer.harmonizers.estimate_step import as_checkpoint
 from video_harmonizer.harmonizers.estimator import CurveEstimator, NoHarmonizer, load_estimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.temporal.steady import Estimator
 from video_harmonizer.thumbnails import SIZE, Thumbnails
-from video_harmonizer.tone import quantize
+from video_harmonizer.tone import quantize, sample
 
 CPU = TorchEngine("cpu")
 
@@ -40,7 +39,7 @@ class Answering(nn.Module):
 
 
 def estimator(parameters: Tensor) -> CurveEstimator:
-    return CurveEstimator(as_checkpoint(Answering(parameters), "fake"), CPU)  # type: ignore[arg-type]
+    return CurveEstimator(curve_checkpoint(Answering(parameters)), CPU)
 
 
 def thumbnails() -> Thumbnails:
@@ -60,11 +59,11 @@ def test_curves_are_the_networks_cascade_at_every_level(samples: int):
     curves = estimate(pieces, samples)
     assert curves is not None
     assert (curves.table.shape, curves.table.dtype) == ((3, samples), np.float32)
-    bits = samples.bit_length() - 1
-    levels = quantize(curves.table.astype(np.float64), bits).astype(int)
-    difference = np.abs(levels - lookup_table(pieces, bits))
+    levels = quantize(curves.table.astype(np.float64)).astype(int)
+    wanted = quantize(sample(S2CRNet.knots(pieces[None].double())[0].numpy(), samples))
+    difference = np.abs(levels - wanted)
     # float32 has a hundredth of a 16-bit level, and next to none of an 8-bit one
-    assert difference.max() <= (bits > 8)
+    assert difference.max() <= (samples > 256)
     assert difference.mean() < 0.01
 
 
@@ -82,7 +81,7 @@ def test_curves_never_fall_and_stay_in_range():
 def test_network_is_shown_the_thumbnails_as_floats():
     seen = thumbnails()
     network = Answering(torch.ones(2, 3, 64))
-    CurveEstimator(as_checkpoint(network, "fake"), CPU).estimate(seen, 256)  # type: ignore[arg-type]
+    CurveEstimator(curve_checkpoint(network), CPU).estimate(seen, 256)
     ((foreground, foreground_mask, background, background_mask),) = network.shown
     for tensor, picture in ((foreground, seen.foreground), (background, seen.background)):
         assert (tensor.shape, tensor.dtype) == ((1, 3, SIZE, SIZE), torch.float32)
@@ -94,7 +93,7 @@ def test_network_is_shown_the_thumbnails_as_floats():
 
 def test_nobody_in_view_gives_no_curves_and_asks_no_network():
     network = Answering(torch.ones(2, 3, 64))
-    assert CurveEstimator(as_checkpoint(network, "fake"), CPU).estimate(None, 256) is None  # type: ignore[arg-type]
+    assert CurveEstimator(curve_checkpoint(network), CPU).estimate(None, 256) is None
     assert network.shown == []
 
 
@@ -120,7 +119,7 @@ def test_without_a_harmonizer_nothing_changes():
     for shown in (None, thumbnails()):
         curves = subject.estimate(shown, 256)
         assert curves is not None
-        assert np.array_equal(quantize(curves.table, 8), np.tile(np.arange(256), (3, 1)))
+        assert np.array_equal(quantize(curves.table), np.tile(np.arange(256), (3, 1)))
 
 
 def test_bundled_weights_give_curves():
@@ -140,7 +139,7 @@ def test_checkpoint_gives_the_curves_of_its_network(tmp_path: Path, wrapped: boo
     network.load_state_dict(saved)
     ours, theirs = (
         subject.estimate(thumbnails(), 256),
-        CurveEstimator(as_checkpoint(network, "same"), CPU).estimate(thumbnails(), 256),
+        CurveEstimator(curve_checkpoint(network, "same"), CPU).estimate(thumbnails(), 256),
     )
     assert ours is not None
     assert theirs is not None

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from checkpoints import matting_checkpoint
 from torch import Tensor
 
 from rvm import MattingNetwork
@@ -20,7 +21,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.kernels import fit_lines
-from video_harmonizer.matting.network import as_checkpoint, load_network
+from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import MATTES, MAX_GAP_SECONDS, RVMMatting, suitable_ratio
 from video_harmonizer.pipeline import AHEAD
 from video_harmonizer.weights.load import read_state
@@ -79,7 +80,7 @@ def frames_in_memory(matting: RVMMatting, shown: Frame) -> int:
 
 @pytest.fixture
 def matting() -> RVMMatting:
-    return RVMMatting(as_checkpoint(CountingNetwork()), None, CPU, settling=0)
+    return RVMMatting(matting_checkpoint(CountingNetwork()), None, CPU, settling=0)
 
 
 @pytest.mark.parametrize("size", [(37, 51), (2, 3), (1, 1)])
@@ -105,7 +106,7 @@ def test_memory_is_carried_from_frame_to_frame(matting: RVMMatting):
 
 def test_second_frame_of_a_still_differs_from_a_fresh_start():
     torch.manual_seed(0)
-    matting = RVMMatting(as_checkpoint(MattingNetwork("mobilenetv3", "fast_guided_filter")), None, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(MattingNetwork("mobilenetv3", "fast_guided_filter")), None, CPU, settling=0)
     with torch.no_grad():  # random weights give an alpha that is nearly flat: spread it over 0..1
         matting._network.network().project_mat.conv.weight.mul_(20)
     still = picture(64, 96)
@@ -167,7 +168,7 @@ def test_mattes_are_those_of_the_whole_network(refiner: str, size: tuple[int, in
         network.project_mat.conv.weight.mul_(20)
         assert network.project_mat.conv.bias is not None
         network.project_mat.conv.bias.add_(torch.tensor([0, 0, 0, 0.5]))
-    matting, memory = RVMMatting(as_checkpoint(network), ratio, CPU, settling=0), ()
+    matting, memory = RVMMatting(matting_checkpoint(network), ratio, CPU, settling=0), ()
     top = np.iinfo(dtype).max
     for index in range(3):
         rgb = cv2.GaussianBlur(picture(*size, dtype), (0, 0), 3)
@@ -217,14 +218,14 @@ def test_mirrored_and_read_only_frames_are_taken(matting: RVMMatting, recwarn: p
 
 
 def test_nan_from_the_memory_is_healed_by_forgetting_it(caplog: pytest.LogCaptureFixture):
-    matting = RVMMatting(as_checkpoint(CountingNetwork(failures=lambda call: call == 2)), None, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(CountingNetwork(failures=lambda call: call == 2)), None, CPU, settling=0)
     assert [frames_in_memory(matting, frame(index)) for index in range(4)] == [1, 2, 1, 2]
     assert not caplog.records
 
 
 def test_lasting_nan_gives_the_last_good_matte_and_warns_once(caplog: pytest.LogCaptureFixture):
     matting = RVMMatting(
-        as_checkpoint(CountingNetwork(failures=lambda call: call in range(2, 8))), None, CPU, settling=0
+        matting_checkpoint(CountingNetwork(failures=lambda call: call in range(2, 8))), None, CPU, settling=0
     )
     with caplog.at_level(logging.WARNING):
         assert [frames_in_memory(matting, frame(index)) for index in range(6)] == [1, 2, 2, 2, 2, 1]
@@ -233,7 +234,7 @@ def test_lasting_nan_gives_the_last_good_matte_and_warns_once(caplog: pytest.Log
 
 
 def test_lasting_nan_without_a_matte_of_this_size_gives_an_empty_one():
-    matting = RVMMatting(as_checkpoint(CountingNetwork(failures=lambda call: call > 0)), None, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(CountingNetwork(failures=lambda call: call > 0)), None, CPU, settling=0)
     matting.matte(frame(0))
     matte = matting.matte(frame(1, rgb=picture(10, 14)))
     assert matte.alpha.shape == (10, 14)
@@ -253,25 +254,25 @@ def test_small_network_sees_as_many_pixels_of_every_frame_and_never_enlarges(siz
 )
 def test_automatic_ratio_takes_the_longest_side_to_512_and_never_enlarges(size: tuple[int, int], seen: tuple[int, int]):
     network = CountingNetwork()
-    RVMMatting(as_checkpoint(network), None, CPU, settling=0).matte(frame(0, rgb=np.zeros((*size, 3), np.uint8)))
+    RVMMatting(matting_checkpoint(network), None, CPU, settling=0).matte(frame(0, rgb=np.zeros((*size, 3), np.uint8)))
     assert network.sizes == [seen]
 
 
 def test_given_ratio_is_used():
     network = CountingNetwork()
-    RVMMatting(as_checkpoint(network), 0.25, CPU, settling=0).matte(frame(0))
+    RVMMatting(matting_checkpoint(network), 0.25, CPU, settling=0).matte(frame(0))
     assert network.sizes == [(2, 3)]
 
 
 @pytest.mark.parametrize("ratio", [0.0, -1.0, 1.5, float("nan")])
 def test_ratio_out_of_range_names_the_option(ratio: float):
     with pytest.raises(InputError, match=r"--downsample-ratio .*: not over 0 and up to 1; give"):
-        RVMMatting(as_checkpoint(CountingNetwork()), ratio, CPU, settling=0)
+        RVMMatting(matting_checkpoint(CountingNetwork()), ratio, CPU, settling=0)
 
 
 def test_ratio_too_small_for_the_frame_names_the_option():
     with pytest.raises(InputError, match=r"--downsample-ratio 0\.01: .* 60x40 frame; give 0\.05 or more"):
-        RVMMatting(as_checkpoint(CountingNetwork()), 0.01, CPU, settling=0).matte(frame(0, rgb=picture(40, 60)))
+        RVMMatting(matting_checkpoint(CountingNetwork()), 0.01, CPU, settling=0).matte(frame(0, rgb=picture(40, 60)))
 
 
 @pytest.mark.parametrize("variant", ["mobilenetv3", "resnet50"])
@@ -293,7 +294,7 @@ def test_checkpoint_that_does_not_fit_names_the_file_and_the_first_key():
 
 def test_published_weights_find_nobody_in_a_plain_wall(reference: Path):
     network = load_network(read_state(reference / "weights/rvm_mobilenetv3_int8_fgf.pth"), "published")
-    matting = RVMMatting(as_checkpoint(network), None, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(network), None, CPU, settling=0)
     wall = np.full((240, 320, 3), 128, np.uint8)
     for index in range(3):
         assert matting.matte(frame(index, rgb=wall)).alpha.mean() < 1
@@ -301,14 +302,14 @@ def test_published_weights_find_nobody_in_a_plain_wall(reference: Path):
 
 def test_first_frame_is_shown_several_times_before_its_matte_is_taken():
     network = CountingNetwork()
-    matting = RVMMatting(as_checkpoint(network), None, CPU, settling=4)
+    matting = RVMMatting(matting_checkpoint(network), None, CPU, settling=4)
     assert frames_in_memory(matting, frame(0)) == 5
     assert frames_in_memory(matting, frame(1)) == 6
 
 
 def test_a_slow_live_source_is_not_made_slower_by_settling():
     network = CountingNetwork()
-    matting = RVMMatting(as_checkpoint(network), None, CPU, settling=4)
+    matting = RVMMatting(matting_checkpoint(network), None, CPU, settling=4)
     matting.matte(frame(0, 0.0))
     matting.matte(frame(60, 2.0))  # 59 dropped while we were busy
     assert network.calls == 5 + 1
@@ -319,7 +320,7 @@ def test_a_slow_live_source_is_not_made_slower_by_settling():
 def test_another_scale_is_taken_once_the_network_is_ready_for_it_and_what_it_remembers_goes_with_it():
     torch.manual_seed(0)
     network = MattingNetwork("mobilenetv3", "fast_guided_filter")
-    matting = RVMMatting(as_checkpoint(network), 1.0, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(network), 1.0, CPU, settling=0)
     still = picture(64, 96)
     matting.matte(frame(0, rgb=still))
     matting.rescale(0.5)
@@ -335,7 +336,7 @@ def test_another_scale_is_taken_once_the_network_is_ready_for_it_and_what_it_rem
 
 
 def test_of_two_scales_the_one_asked_for_last_is_taken_whichever_is_ready_first(monkeypatch: pytest.MonkeyPatch):
-    matting = RVMMatting(as_checkpoint(CountingNetwork()), None, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(CountingNetwork()), None, CPU, settling=0)
     matting.matte(frame(0))
     ready, prepare = threading.Event(), matting._steps_for
 
@@ -357,7 +358,7 @@ def test_of_two_scales_the_one_asked_for_last_is_taken_whichever_is_ready_first(
 
 
 def test_the_end_waits_for_a_change_of_scale_that_is_under_way(monkeypatch: pytest.MonkeyPatch):
-    matting = RVMMatting(as_checkpoint(CountingNetwork()), None, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(CountingNetwork()), None, CPU, settling=0)
     matting.matte(frame(0))
     matting.reset()  # what comes next has frames before it all the same: nothing is made ready in their time
     begun, prepare = threading.Event(), matting._steps_for
@@ -379,7 +380,7 @@ def test_the_end_waits_for_a_change_of_scale_that_is_under_way(monkeypatch: pyte
 def test_a_network_that_cannot_be_had_for_a_scale_leaves_the_one_there_is(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    matting = RVMMatting(as_checkpoint(CountingNetwork()), None, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(CountingNetwork()), None, CPU, settling=0)
     matting.matte(frame(0))
 
     def fail(*arguments: object) -> object:
@@ -394,7 +395,7 @@ def test_a_network_that_cannot_be_had_for_a_scale_leaves_the_one_there_is(
 
 def test_a_scale_that_is_set_before_the_first_frame_holds_for_it():
     network = CountingNetwork()
-    matting = RVMMatting(as_checkpoint(network), None, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(network), None, CPU, settling=0)
     matting.rescale(0.5)
     matting.matte(frame(0, rgb=np.zeros((90, 160, 3), np.uint8)))
     assert network.sizes == [(45, 80)]
@@ -427,7 +428,7 @@ class HalfBroken(CountingNetwork):
 @pytest.mark.parametrize("ratio", [1.0, 0.5])
 @pytest.mark.parametrize("broken", ["answer", "memory"])
 def test_either_half_that_is_not_finite_is_noticed(broken: str, ratio: float):
-    matting = RVMMatting(as_checkpoint(HalfBroken(broken)), ratio, CPU, settling=0)
+    matting = RVMMatting(matting_checkpoint(HalfBroken(broken)), ratio, CPU, settling=0)
     first = matting.matte(frame(0)).alpha.copy()
     assert first.any()
     np.testing.assert_array_equal(matting.matte(frame(1)).alpha, first)

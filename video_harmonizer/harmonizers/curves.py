@@ -1,14 +1,13 @@
-"""Piecewise-linear colour curves: from a network's raw parameters to pixels and lookup tables.
+"""Piecewise-linear colour curves: from a network's raw parameters to pixels, as training needs them.
+
+In use pixels are looked up in tables of the same curves: `tone.sample` of a network's ``knots``.
 
 Equation 1 of Liang et al., "Spatial-Separated Curve Rendering Network" (ECCV 2022, arXiv 2109.05750):
 with pieces of width 1/L, ``psi(x) = (L / sum_j p_j) * sum_i p_i * clamp(x - i/L, 0, 1/L)`` per channel.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
-
-from video_harmonizer.tone import quantize
 
 
 def render(image: Tensor, parameters: Tensor) -> Tensor:
@@ -52,19 +51,3 @@ def interpolate(image: Tensor, knots: Tensor) -> Tensor:
     low = place.detach().long().clamp_(0, count - 2)
     way = place - low.to(place.dtype)
     return torch.lerp(knots.gather(2, low), knots.gather(2, low + 1), way).view_as(image)
-
-
-def sample(parameters: Tensor, count: int) -> Tensor:
-    """The composed curve of each channel at ``count`` equal steps of 0..1: (B, S, 3, L) -> (B, 3, count)."""
-    ramp = torch.linspace(0, 1, count, dtype=torch.float64, device=parameters.device)
-    image = ramp.expand(len(parameters), parameters.shape[2], count)[..., None]  # (B, 3, count, 1)
-    return render(image, parameters.double())[..., 0]
-
-
-def lookup_table(parameters: Tensor, bits: int = 8) -> np.ndarray:
-    """The whole cascade as one table a channel: (S, 3, L) -> (3, 2**bits), exact for 8, 10 and 16 bits.
-
-    Looking a level up is the same as rendering its float value and rounding: an integer image has no
-    other values than the table's entries.
-    """
-    return quantize(sample(parameters[None], 1 << bits)[0].cpu().numpy(), bits)

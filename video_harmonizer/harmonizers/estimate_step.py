@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import CLASSES, S2CRNet
-from video_harmonizer.weights.checkpoint import Checkpoint, Facts
-from video_harmonizer.weights.load import in_memory, load_into, read_metadata, read_state
+from video_harmonizer.weights.checkpoint import Facts
+from video_harmonizer.weights.load import load_into, read_metadata, read_state
 
 PERSON = CLASSES.index("person")  # what this application films
 
@@ -60,8 +60,3 @@ def read_network(name: str, path: Path) -> tuple[S2CRNet | CurveNet, Facts]:
     network = CurveNet() if name == "curvenet" else S2CRNet(int(stages))
     load_into(network, state, str(path))
     return network, {"network": name, "semantic": about.get("semantic", "false")}
-
-
-def as_checkpoint(network: S2CRNet | CurveNet, name: str) -> Checkpoint[S2CRNet | CurveNet]:
-    """A network that no file holds."""
-    return in_memory(network, {"network": name, "semantic": "false"})

@@ -27,7 +27,7 @@ class CurveEstimator:
     """Asks a curve network what the foreground's colours should become.
 
     Args:
-        network: of `load_estimator`, or `estimate_step.as_checkpoint`.
+        network: of `load_estimator`.
         engine: what runs it.
         side: of the thumbnails in pixels.
     """

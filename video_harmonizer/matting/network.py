@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from rvm import MattingNetwork
 from rvm.refiner import FastGuidedFilter
-from video_harmonizer.weights.checkpoint import Checkpoint, Facts
-from video_harmonizer.weights.load import in_memory, load_into, read_state
+from video_harmonizer.weights.checkpoint import Facts
+from video_harmonizer.weights.load import load_into, read_state
 
 # a layer that one variant alone has
 SIGNS = {"backbone.conv1.weight": "resnet50", "backbone.thin.0.weight": "squeezenet"}
@@ -87,8 +87,3 @@ def read_network(path: Path, name: str) -> tuple[MattingNetwork, Facts]:
     """The network of a checkpoint, and what `rvm.RVMMatting` knows of it before; errors as `load_network`'s."""
     network = load_network(read_state(path), name)
     return network, {"variant": network.variant}
-
-
-def as_checkpoint(network: MattingNetwork) -> Checkpoint[MattingNetwork]:
-    """A network that no file holds."""
-    return in_memory(network, {"variant": network.variant})

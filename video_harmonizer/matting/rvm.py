@@ -56,7 +56,7 @@ class RVMMatting(Matting):
     of this size stands in (or an empty one), and a warning is logged once.
 
     Args:
-        network: of `load_rvm`, or `network.as_checkpoint`; moved to the engine's device and set to evaluation.
+        network: of `load_rvm`; moved to the engine's device and set to evaluation.
         downsample_ratio: over 0, up to 1; None takes `suitable_ratio`.
         engine: what runs it.
         name: of the weights, for the report; the variant's if there is none.

@@ -38,7 +38,7 @@ class CPURenderer:
             Pictures that stay as they are until the next frame is rendered.
         """
         # as float64: a float32 product can land on a half from either side, and then round the wrong way
-        table = quantize(curves.table.astype(np.float64), 8 * frame.rgb.itemsize)
+        table = quantize(curves.table.astype(np.float64))
         images = {view: self._buffer(view, frame) for view in self.views}
         targets: list[tuple[str, np.ndarray]] = []
         for view, image in images.items():

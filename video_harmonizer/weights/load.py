@@ -15,7 +15,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.weights.checkpoint import Checkpoint, Facts
 
 _MAGIC = (b"PK\x03\x04", b"\x80")  # what torch.save writes: a zip archive, or (before torch 1.6) a pickle
 
@@ -72,11 +71,6 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], name: str) -> None
             "give a checkpoint of the same network and variant"
         )
     module.load_state_dict(state, strict=True)
-
-
-def in_memory(module: nn.Module, about: Facts) -> Checkpoint:
-    """A network that no file holds, as a checkpoint."""
-    return Checkpoint(fingerprint(module), about, lambda: module)
 
 
 def fingerprint(module: nn.Module) -> str:
