@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+
+# The pictures that a person can ask for
+View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +23,11 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         return self.rgb.shape[0], self.rgb.shape[1]
+
+    @property
+    def levels(self) -> int:
+        """How many levels a channel can have: 256 or 65536."""
+        return 1 << 8 * self.rgb.itemsize
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional, arg
 
-View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side"]
+from video_harmonizer.frame import View
+
 BACKGROUNDS = "PICTURE|VIDEO|#rrggbb|blur[:RADIUS]|demo"
 BackgroundName = Annotated[str, arg(metavar=BACKGROUNDS)]
 NETWORKS = ("auto", "bundled", "rvm_mobilenetv3", "rvm_resnet50")  # for matting

@@ -80,10 +80,9 @@ class Pipeline:
     def compose(self, frame: Frame, matte: Matte) -> Views:
         """The rest of it."""
         timed = self.timer.call
-        levels = 1 << 8 * frame.rgb.itemsize
         backdrop = timed("background", self.background.behind, frame, matte)
         estimate = timed("estimate", self.estimator.estimate, frame, matte, backdrop)
-        curves = timed("smooth", self.smoother.update, estimate, frame.seconds, levels)
+        curves = timed("smooth", self.smoother.update, estimate, frame.seconds, frame.levels)
         curves = toward_identity(curves, self.strength)
         views = timed("render", self.renderer.render, frame, matte, backdrop, curves)
         self.latency = time.perf_counter() - self._read_at.pop(frame.index)

@@ -11,6 +11,7 @@ from video_harmonizer.rendering.views import PANELS, VIEWS, label, size_of
 from video_harmonizer.tone import quantize
 
 BACKDROPS = {"foreground": (0, 0, 0), "green": (0, 177, 64)}  # 8-bit RGB; the green of studio cloth
+PAIR = {"harmonized", "paste"}  # drawn in one pass, as they look at the same pixels
 
 
 class CPURenderer:
@@ -40,20 +41,18 @@ class CPURenderer:
         # as float64: a float32 product can land on a half from either side, and then round the wrong way
         table = quantize(curves.table.astype(np.float64))
         images = {view: self._buffer(view, frame) for view in self.views}
-        targets: list[tuple[str, np.ndarray]] = []
-        for view, image in images.items():
-            panels = np.split(image, len(PANELS), axis=1) if view == "side-by-side" else [image]
-            targets += zip(PANELS if view == "side-by-side" else [view], panels, strict=True)
-        first = dict(reversed(targets))  # of each view
-        if "harmonized" in first and "paste" in first:
-            pair = first["harmonized"], first["paste"]
-            blend_pair(frame.rgb, colors_of(matte, frame), matte.alpha, backdrop, table, *pair)
-            targets = [(view, out) for view, out in targets if not any(out is done for done in pair)]
-        for view, out in targets:
-            draw(view, frame, matte, backdrop, table, out)
-        if "side-by-side" in images:
-            for panel, name in zip(np.split(images["side-by-side"], len(PANELS), axis=1), PANELS, strict=True):
-                label(panel, name)
+        side_by_side = images.get("side-by-side")
+        panels = {} if side_by_side is None else dict(zip(PANELS, np.split(side_by_side, len(PANELS), 1), strict=True))
+        alone = {view: image for view, image in images.items() if view != "side-by-side"}
+        for pictures in (alone, panels):
+            if both := pictures.keys() >= PAIR:  # in one pass
+                pair = pictures["harmonized"], pictures["paste"]
+                blend_pair(frame.rgb, colors_of(matte, frame), matte.alpha, backdrop, table, *pair)
+            for view, out in pictures.items():
+                if not (both and view in PAIR):
+                    draw(view, frame, matte, backdrop, table, out)
+        for name, panel in panels.items():
+            label(panel, name)
         return Views(images, frame.index, frame.seconds)
 
     def _buffer(self, view: str, frame: Frame) -> np.ndarray:

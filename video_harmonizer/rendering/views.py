@@ -1,11 +1,14 @@
-"""The pictures that a person can ask for, by name, and how they are laid out."""
+"""How the pictures that a person can ask for are laid out."""
 
 from functools import cache
+from typing import get_args
 
 import cv2
 import numpy as np
 
-VIEWS = ("original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side")
+from video_harmonizer.frame import View
+
+VIEWS: tuple[str, ...] = get_args(View)
 PANELS = ("original", "paste", "harmonized")  # of the side-by-side view, from left to right
 
 

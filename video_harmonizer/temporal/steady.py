@@ -47,9 +47,8 @@ class SteadyEstimator:
         light = _light(frame.rgb, matte.alpha, backdrop)
         in_time = 0 <= frame.seconds - self._seconds < self._interval * self.patience
         if self._answer is None or not in_time or np.abs(light - self._light).max() > CHANGE * self.patience:
-            samples = 1 << 8 * frame.rgb.itemsize
             thumbnails = make_thumbnails(frame.rgb, matte, backdrop, self._estimator.side)
-            self._answer = self._estimator.estimate(thumbnails, samples)
+            self._answer = self._estimator.estimate(thumbnails, frame.levels)
             self._light, self._seconds = light, frame.seconds
             self.asked += 1
         return self._answer
