@@ -22,7 +22,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.training.discriminator import PatchDiscriminator, fooling_loss, telling_loss
+from video_harmonizer.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from video_harmonizer.training.harmonizing import Harmonizing
 from video_harmonizer.training.journal import Journal
 from video_harmonizer.training.matting import Matting
@@ -78,15 +78,15 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
                 result, target = outcome.pictures
                 discriminator.requires_grad_(False)
                 with fabric.autocast():
-                    losses["fooling"] = settings.adversarial * fooling_loss(discriminator, result)
+                    losses["generator"] = settings.adversarial * generator_loss(discriminator, result)
             loss = torch.stack(list(losses.values())).sum()
             norm = descend(fabric, learner, optimizer, loss, rate, settings.clip)
             averaged.update_parameters(network)
             if settings.adversarial:
                 discriminator.requires_grad_(True)
-                telling = telling_loss(adversary, target, result)
-                descend(fabric, adversary, adversary_optimizer, telling, rate, settings.clip)
-                losses["telling"] = telling
+                apart = discriminator_loss(adversary, target, result)
+                descend(fabric, adversary, adversary_optimizer, apart, rate, settings.clip)
+                losses["discriminator"] = apart
             journal.count(settings.batch * processes)
 
             if step % settings.log_every == 0:

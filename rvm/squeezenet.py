@@ -1,7 +1,6 @@
 """The convolutions of SqueezeNet 1.1 (Iandola et al., 2016, arXiv 1602.07360).
 
-torchvision has them too, under the same key names, but takes a second to import: time that everybody waits for who
-starts the application.
+torchvision has them too, under the same key names, but importing it would add a second to every start.
 """
 
 import torch

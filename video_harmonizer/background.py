@@ -111,8 +111,8 @@ class Picture:
 class LoopedVideo:
     """A video that shows what it would show at the frame's time, from its start again after its end.
 
-    Behind live video it plays slower where it can't be read as fast as it was filmed: what is skipped has to be decoded
-    as well, so that who tries to catch up falls further behind with each frame.
+    Behind live video it plays slower where it can't be read as fast as it was filmed: skipped frames have to be decoded
+    as well, so trying to catch up would only make it fall further behind.
     """
 
     def __init__(self, path: str, live: bool = False) -> None:

@@ -107,7 +107,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         watch = LiveWatch(pipeline, fps, window, None if live_source else Pace(), source.info.frames == 1)
         in_real_time = live_source or window is not None  # else nobody waits for a frame
         goes_on = watch.after_frame if in_real_time else lambda views: True
-        return _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget.changes)
+        return _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget)
 
 
 class Pace:
@@ -174,7 +174,7 @@ def _process(
     sinks: Sequence[Sink],
     warnings: WarningList,
     after_frame: Callable[[Views], bool] = lambda views: True,
-    kept_up_by: Sequence[str] = (),
+    budget: FrameBudget | None = None,
 ) -> int:
     with ExitStack() as cleanup:
         report = staged(cleanup, "--report", options.report, ".json")
@@ -187,7 +187,9 @@ def _process(
             done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
         _tell(options, done)
         if report:
-            report.publish_text(Report.of(done, pipeline, engine, warnings.texts, list(kept_up_by)).to_json())
+            report.publish_text(
+                Report.of(done, pipeline, engine, warnings.texts, budget.changes if budget else []).to_json()
+            )
     return INTERRUPTED if done.interrupted else 0
 
 

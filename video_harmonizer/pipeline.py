@@ -22,7 +22,7 @@ from video_harmonizer.temporal.steady import SteadyEstimator
 from video_harmonizer.tone import toward_identity
 from video_harmonizer.undisturbed import Undisturbed
 
-AHEAD = 3  # frames that wait between two threads; of live video one, as who waits grows old
+AHEAD = 3  # frames queued between two threads; one of live video, as queued frames add delay
 TOGETHER = (("look",), ("matting",), ("background", "estimate", "smooth", "render", "write"))  # in one thread each
 
 P = ParamSpec("P")

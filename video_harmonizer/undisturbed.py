@@ -7,10 +7,10 @@ from typing import Any
 
 
 class Undisturbed:
-    """From `begin` to the end of the ``with``, Ctrl-C and signals that are handled as it is are noted, not raised.
+    """From `begin` to the end of the ``with``, Ctrl-C and signals that are handled alike are noted, not raised.
 
-    Who presses it twice thinks that the first one was not heard. Raised, the second would leave a file without its end,
-    or a thread inside a network, which crashes Python when it ends.
+    People often press Ctrl-C twice. The second one, raised, would leave a file unfinished, or a thread inside a network,
+    which crashes Python at its exit.
     """
 
     def __init__(self) -> None:

@@ -1,12 +1,12 @@
 """From entries to scores."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.synthetic_iharmony4 import write_dataset
-from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.evaluate import THREADS, Case, Estimate, evaluate, milliseconds, render
 from video_harmonizer.evaluation.metrics import MAX_PSNR
 from video_harmonizer.frame import Matte, ToneCurves
@@ -18,11 +18,7 @@ from .conftest import SHARES, perfect_curves, triple
 
 
 def cases_of(root: Path, estimate: Estimate, size: int | None = None) -> list[Case]:
-    cases = []
-    for outcome in evaluate(list_entries(root, "test"), estimate, size):
-        assert not isinstance(outcome, InputError)
-        cases.append(outcome[0])
-    return cases
+    return [case for case, _ in evaluate(list_entries(root, "test"), estimate, size)]
 
 
 def test_perfect_harmonizer_leaves_no_error(dataset: Path):
@@ -84,15 +80,12 @@ def test_pictures_that_cannot_be_used_are_named_and_the_others_are_scored_in_ord
     write_dataset(tmp_path, triples)
     broken = tmp_path / "HCOCO" / "real_images" / "c2.png"
     broken.write_bytes(broken.read_bytes()[:600])
-    outcomes = list(evaluate(list_entries(tmp_path, "test"), NoHarmonizer().estimate, None))
-    scored = [outcome[0].entry.name for outcome in outcomes if not isinstance(outcome, InputError)]
+    scored = [case.entry.name for case in cases_of(tmp_path, NoHarmonizer().estimate)]
     assert scored == ["c1_1_1.png", "c5_1_1.png", "c6_1_1.png"]
-    errors = [str(outcome) for outcome in outcomes if isinstance(outcome, InputError)]
-    for error, text in zip(
-        errors, ("c2.png: not a picture", "c3_1.png: no foreground", "c4_1_1.png: 60x8"), strict=True
-    ):
-        assert text in error
-        assert error in caplog.text
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == 3
+    for text in ("c2.png: not a picture", "c3_1.png: no foreground", "c4_1_1.png: 60x8"):
+        assert sum(text in warning for warning in warnings) == 1
 
 
 def test_few_pictures_are_held_at_once(tmp_path: Path):
@@ -116,5 +109,7 @@ def test_speed_is_that_of_one_estimate():
         assert thumbnails is not None
         calls.append(samples)
 
-    assert 0 < milliseconds(estimate, repeats=3) < 100
+        time.sleep(0.01 if len(calls) == 1 else 0.03)
+
+    assert 30 <= milliseconds(estimate, repeats=3) < 300  # the median, not the mean, of what it takes
     assert calls == [256, 256, 256]

@@ -220,11 +220,11 @@ def test_adversary_learns_and_is_heard(settings: Training, monkeypatch: pytest.M
     make_network(short)
     untrained = train.PatchDiscriminator().state_dict()
     assert not torch.equal(checkpoint(short)["discriminator"]["0.weight"], untrained["0.weight"])
-    assert all(value > 0 for name in ("fooling", "telling") for value in logged(short, name))
-    assert logged(short, "loss")[0] == pytest.approx(logged(short, "relative_l1")[0] + logged(short, "fooling")[0])
+    assert all(value > 0 for name in ("generator", "discriminator") for value in logged(short, name))
+    assert logged(short, "loss")[0] == pytest.approx(logged(short, "relative_l1")[0] + logged(short, "generator")[0])
 
     deaf = dataclasses.replace(short, output=short.output / "deaf")
-    monkeypatch.setattr(train, "fooling_loss", lambda *_: torch.zeros(()))
+    monkeypatch.setattr(train, "generator_loss", lambda *_: torch.zeros(()))
     train.train(deaf)
     assert not same(checkpoint(short)["network"], checkpoint(deaf)["network"])
 

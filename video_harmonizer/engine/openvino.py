@@ -117,8 +117,9 @@ class OpenVINOEngine:
 def _core() -> ov.Core:
     """The only one of this process, to its end.
 
-    Each gives the thread that makes it a stack for signals, and takes it back when it goes: of two, the second's
-    restores the first's, which may be gone, and the next signal, be it of Ctrl-C or of an ended child, is a crash.
+    Creating a core gives the creating thread another stack for signals; destroying it restores the one before. Of two
+    cores the second may restore the first's, which is freed by then, and the next signal, be it Ctrl-C's or an ended
+    child's, crashes the process.
     """
     return ov.Core()
 

@@ -48,10 +48,7 @@ def evaluate_command(options: EvaluateOptions) -> None:
         cases: list[Case] = []
         gallery = Gallery() if as_html else None
         outcomes = evaluate(entries, estimator.estimate, RESOLUTIONS[options.resolution], estimator.side)
-        for outcome in tqdm(outcomes, total=len(entries), unit="image", dynamic_ncols=True, disable=None):
-            if isinstance(outcome, InputError):
-                continue  # it was logged
-            case, pictures = outcome
+        for case, pictures in tqdm(outcomes, total=len(entries), unit="image", dynamic_ncols=True, disable=None):
             cases.append(case)
             if gallery is not None:
                 gallery.show(case, pictures)

@@ -65,8 +65,6 @@ def compare_command(options: CompareOptions) -> None:
         gallery = ComparisonGallery() if as_html else None
         outcomes = evaluate_each(entries, list(answers.values()), RESOLUTIONS[options.resolution])
         for outcome in tqdm(outcomes, total=len(entries), unit="image", dynamic_ncols=True, disable=None):
-            if isinstance(outcome, InputError):
-                continue  # it was logged
             of_entry = {name: case for name, (case, _) in zip(answers, outcome, strict=True)}
             for name, case in of_entry.items():
                 cases[name].append(case)

@@ -58,6 +58,13 @@ class Pictures:
 
 
 @dataclass(frozen=True, eq=False)
+class _Read:
+    entry: Entry
+    seen: Sample  # as it came
+    scored: Sample
+
+
+@dataclass(frozen=True, eq=False)
 class _Estimated:
     entry: Entry
     sample: Sample  # as it is scored
@@ -66,16 +73,16 @@ class _Estimated:
 
 def evaluate(
     entries: Sequence[Entry], estimate: Estimate, size: int | None, side: int = SIZE
-) -> Iterator[tuple[Case, Pictures] | InputError]:
-    """Harmonize and score every entry, in order; an error, logged too, for each whose pictures can't be used.
+) -> Iterator[tuple[Case, Pictures]]:
+    """Harmonize and score every entry, in order. Those whose pictures can't be used are left out, with a warning.
 
     Args:
         estimate: an estimator's; asked with thumbnails of the pictures as they came, as the live path makes them.
         size: side in pixels to which pictures are resized to be rendered and scored; None keeps full resolution.
         side: of the thumbnails in pixels.
     """
-    for outcome in evaluate_each(entries, [answer_of(estimate, side)], size):
-        yield outcome if isinstance(outcome, InputError) else outcome[0]
+    for (outcome,) in evaluate_each(entries, [answer_of(estimate, side)], size):
+        yield outcome
 
 
 def answer_of(estimate: Estimate, side: int) -> Answer:
@@ -89,31 +96,28 @@ def answer_of(estimate: Estimate, side: int) -> Answer:
 
 def evaluate_each(
     entries: Sequence[Entry], answers: Sequence[Answer], size: int | None
-) -> Iterator[list[tuple[Case, Pictures]] | InputError]:
+) -> Iterator[list[tuple[Case, Pictures]]]:
     """As `evaluate`, with several answers to every entry, which is read once.
 
     Pictures are read and scored in threads around the answers, for which the caller's thread alone asks, one picture
     at a time. No more than a few pictures are held at once.
     """
 
-    def read(entry: Entry) -> tuple[Entry, Sample, Sample] | InputError:
+    def read(entry: Entry) -> _Read | None:
         try:
             seen = read_sample(entry, same_size=size is None)
             scored = _usable(entry, seen if size is None else resize(seen, size))
             fits = seen.mask.shape == seen.composite.shape[:2]
-            return entry, seen if fits else scored, scored
+            return _Read(entry, seen if fits else scored, scored)
         except InputError as error:
             log.warning("skipped: %s", error)
-            return error
+            return None
 
-    def ask(item: tuple[Entry, Sample, Sample] | InputError) -> _Estimated | InputError:
-        if isinstance(item, InputError):
-            return item
-        entry, seen, scored = item
-        return _Estimated(entry, scored, [answer(seen, scored) for answer in answers])
+    def ask(one: _Read) -> _Estimated:
+        return _Estimated(one.entry, one.scored, [answer(one.seen, one.scored) for answer in answers])
 
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as scorers:
-        yield from _ahead(scorers, _measure, map(ask, _ahead(readers, read, entries)))
+        yield from _ahead(scorers, _measure, map(ask, filter(None, _ahead(readers, read, entries))))
 
 
 def render(sample: Sample, curves: ToneCurves) -> np.ndarray:
@@ -151,9 +155,7 @@ def _usable(entry: Entry, sample: Sample) -> Sample:
     return sample
 
 
-def _measure(estimated: _Estimated | InputError) -> list[tuple[Case, Pictures]] | InputError:
-    if isinstance(estimated, InputError):
-        return estimated
+def _measure(estimated: _Estimated) -> list[tuple[Case, Pictures]]:
     sample, mask = estimated.sample, estimated.sample.mask > 127
     share, before = float(mask.mean()), score(sample.composite, sample.real, mask)
     measured = []

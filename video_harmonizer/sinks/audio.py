@@ -1,4 +1,4 @@
-"""Sound that comes along unchanged: packets copied from the source's file, in step with the pictures."""
+"""Sound that is kept unchanged: packets copied from the source's file, in step with the pictures."""
 
 import contextlib
 import logging
@@ -90,7 +90,7 @@ class AudioCopy:
 
     @contextlib.contextmanager
     def leaving_out_damage(self) -> Iterator[None]:
-        """With whatever is written, or closed, FFmpeg writes sound that waited, and looks into it; bad packets go."""
+        """Any write, or the close, may make FFmpeg flush queued sound and reject a damaged packet: it is dropped."""
         try:
             yield
         except InvalidDataError as error:

@@ -27,7 +27,7 @@ def open_source(text: str, rate: float = 30, in_srgb: bool = True) -> Source:
     """Open what a person named.
 
     ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern;
-    ``demo`` the clip that comes along; a
+    ``demo`` the clip that is included; a
     folder, ``frames/%04d.png`` or ``frames/*.png`` an image sequence; a name that ends like a picture's a
     photograph; anything else a video file.
 

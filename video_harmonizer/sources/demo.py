@@ -1,4 +1,4 @@
-"""The clip that comes along: a portrait that sways before a camera, to try everything without camera, file or network.
+"""The included clip: a portrait that sways before a camera, to try everything without camera, file or network.
 
 The pictures are scikit-image's, both in the public domain: astronaut Eileen Collins (NASA), and a cup of coffee on a
 wooden table (Rachel Michetti).

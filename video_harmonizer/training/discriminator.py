@@ -22,13 +22,13 @@ class PatchDiscriminator(nn.Sequential):
         super().__init__(*layers, nn.Conv2d(WIDTHS[-1], 1, 3, padding=1))
 
 
-def fooling_loss(discriminator: nn.Module, rendered: Tensor) -> Tensor:
+def generator_loss(discriminator: nn.Module, rendered: Tensor) -> Tensor:
     """What the renderer wants: to be taken for a photograph (least squares, Mao et al., ICCV 2017)."""
     answer = discriminator(rendered)
     return F.mse_loss(answer, torch.ones_like(answer))
 
 
-def telling_loss(discriminator: nn.Module, photographs: Tensor, rendered: Tensor) -> Tensor:
+def discriminator_loss(discriminator: nn.Module, photographs: Tensor, rendered: Tensor) -> Tensor:
     """What the discriminator wants: to tell them apart."""
     real, fake = discriminator(photographs), discriminator(rendered.detach())
     return 0.5 * (F.mse_loss(real, torch.ones_like(real)) + F.mse_loss(fake, torch.zeros_like(fake)))

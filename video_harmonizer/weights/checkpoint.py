@@ -1,4 +1,4 @@
-"""Networks that need not be read where an engine kept what it made of them, which spares a start torch."""
+"""Checkpoints that are read late: an engine that has compiled them before needs neither their tensors nor torch."""
 
 import contextlib
 import functools
