@@ -9,8 +9,8 @@ from typing import Any
 class Undisturbed:
     """From `begin` to the end of the ``with``, Ctrl-C and signals that are handled alike are noted, not raised.
 
-    People often press Ctrl-C twice. The second one, raised, would leave a file unfinished, or a thread inside a network,
-    which crashes Python at its exit.
+    People often press Ctrl-C twice. The second one, raised, would leave a file unfinished, or a thread inside a
+    network, which crashes Python at its exit.
     """
 
     def __init__(self) -> None:
