@@ -23,6 +23,7 @@ from video_harmonizer.engine import Engine, make_engine
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import RVMMatting, load_rvm
+from video_harmonizer.pixels import paste, to_depth
 from video_harmonizer.sources import open_source
 from video_harmonizer.training.matting import UNSETTLED, agreement, flicker, watch
 from video_harmonizer.training.people import People
@@ -119,11 +120,11 @@ def _unchanged(before: np.ndarray, now: np.ndarray) -> np.ndarray:
 
 def _show(frame: Frame, mattes: list[Matte], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [frame.rgb]
+    parts = [to_depth(frame.rgb, np.uint8)]
+    green = np.full_like(parts[0], GREEN)
     for matte in mattes:
-        share = matte.alpha[..., None] / 255
         assert matte.foreground is not None  # networks give one
-        parts.append(np.rint(share * matte.foreground + (1 - share) * np.array(GREEN)).astype(np.uint8))
+        parts.append(paste(to_depth(matte.foreground, np.uint8), matte.alpha, green))
     cv2.imwrite(str(path), cv2.cvtColor(np.hstack(parts), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 

@@ -24,6 +24,7 @@ LAYERS = {
     "video_harmonizer.ahead": NOUNS,
     "video_harmonizer.undisturbed": NOUNS,
     "video_harmonizer.container": NOUNS,
+    "video_harmonizer.pixels": NOUNS,
     "video_harmonizer.tone": NOUNS,
     "video_harmonizer.yuv": NOUNS,
     "video_harmonizer.iharmony4": NOUNS,

@@ -10,9 +10,10 @@ import pytest
 from clips import flat_frame, make_clip
 
 from video_harmonizer import background
-from video_harmonizer.background import Background, Original, crop_to_fill, open_background, to_depth
+from video_harmonizer.background import Background, Original, crop_to_fill, open_background
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.pixels import to_depth
 
 DTYPES = [np.uint8, np.uint16]
 

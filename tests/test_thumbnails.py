@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from video_harmonizer.frame import Matte
-from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, bounding_box, make_thumbnails, paste, shrink
+from video_harmonizer.pixels import paste
+from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, bounding_box, make_thumbnails, shrink
 
 
 def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.pixels import to_depth
 from video_harmonizer.sources import Source, open_source
 
 log = logging.getLogger(__name__)
@@ -214,15 +215,6 @@ def say_if_cropped(name: str, picture: np.ndarray, frame: Frame) -> None:
     (height, width), (h, w) = frame.size, picture.shape[:2]
     if abs(np.log(w * height / (h * width))) > ASPECT_TOLERANCE:
         log.warning("%s: background of %dx%d is cropped to fill frames of %dx%d", name, w, h, width, height)
-
-
-def to_depth(picture: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Between uint8 and uint16, full scale to full scale, rounded."""
-    if picture.dtype == dtype:
-        return picture
-    if dtype == np.uint16:
-        return picture.astype(np.uint16) * 257
-    return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _alike(picture: np.ndarray, other: np.ndarray) -> bool:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from video_harmonizer.compiled import compiled
 from video_harmonizer.frame import Matte
+from video_harmonizer.pixels import paste, to_depth
 
 SIZE = 256  # what the published networks were trained on
 LARGE = 1.5  # times the thumbnail's side: from there on sampling is as good as averaging, and ten times as fast
@@ -88,26 +88,4 @@ def _sampled(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _averaged(image: np.ndarray, size: int) -> np.ndarray:
-    image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    if image.dtype == np.uint16:
-        image = ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    return image
-
-
-@compiled
-def paste(person: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
-    """Blend (H, W, 3) uint8 or uint16 pictures by (H, W) uint8 alpha, rounded to nearest."""
-    mixed = np.empty_like(person)
-    white = np.uint32(255)
-    for y in range(alpha.shape[0]):
-        for x in range(alpha.shape[1]):
-            a = np.uint32(alpha[y, x])
-            for c in range(3):
-                if a == 0:  # as most pixels are, or 255
-                    mixed[y, x, c] = backdrop[y, x, c]
-                elif a == white:
-                    mixed[y, x, c] = person[y, x, c]
-                else:
-                    level = person[y, x, c] * a + backdrop[y, x, c] * (white - a)
-                    mixed[y, x, c] = (level + np.uint32(127)) // white
-    return mixed
+    return to_depth(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA), np.uint8)

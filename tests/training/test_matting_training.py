@@ -19,6 +19,7 @@ from rvm import MattingNetwork
 from video_harmonizer.errors import InputError
 from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import RVMMatting
+from video_harmonizer.pixels import paste
 from video_harmonizer.training import matting
 from video_harmonizer.training.matting import (
     SHARPER,
@@ -35,7 +36,7 @@ from video_harmonizer.training.people import People, sure
 from video_harmonizer.training.photographs import Photographs
 from video_harmonizer.training.runs import narrowed
 from video_harmonizer.training.settings import Training
-from video_harmonizer.training.shots import FRAMES, ShotDataset, beside, blend, filmed, purify, walking
+from video_harmonizer.training.shots import FRAMES, ShotDataset, beside, filmed, purify, walking
 from video_harmonizer.training.teacher import STRETCH, Shot, Teacher, find_clips
 
 from .conftest import figure, photograph, write_index
@@ -93,7 +94,7 @@ def red_person(random: np.random.Generator, height: int = 90, width: int = 120) 
     alpha = figure(height, width, random)
     scene = np.full((height, width, 3), (20, 160, 200), np.uint8)
     person = np.broadcast_to(RED, scene.shape)
-    return Shot(blend(person, scene, alpha)[None], alpha[None])
+    return Shot(paste(person, alpha, scene)[None], alpha[None])
 
 
 # --- people and places ----------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from skimage import data
 
-from video_harmonizer.background import crop_to_fill, to_depth
+from video_harmonizer.background import crop_to_fill
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
+from video_harmonizer.pixels import to_depth
 from video_harmonizer.sinks.video_file import VideoFileSink
 from video_harmonizer.sources import open_source
 
@@ -93,7 +94,7 @@ def repeated(source: str, side: int) -> Iterator[np.ndarray]:
             scale = Fraction(side, min(opened.info.width, opened.info.height))
             width, height = even(opened.info.width * scale), even(opened.info.height * scale)
             for frame in opened:
-                yield to_depth(crop_to_fill(frame.rgb, height, width), np.dtype(np.uint8))
+                yield to_depth(crop_to_fill(frame.rgb, height, width), np.uint8)
         finally:
             opened.close()
 

@@ -8,6 +8,7 @@ import numpy as np
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting import Matting
+from video_harmonizer.pixels import to_depth
 
 
 class GivenMask(Matting):
@@ -21,8 +22,7 @@ class GivenMask(Matting):
     name = "mask"
 
     def __init__(self, rgb: np.ndarray, name: str) -> None:
-        levels = rgb if rgb.dtype == np.uint8 else cv2.convertScaleAbs(rgb, alpha=255 / 65535)  # rounds
-        self._alpha = cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
+        self._alpha = cv2.cvtColor(to_depth(rgb, np.uint8), cv2.COLOR_RGB2GRAY)
         self._file = name
 
     def matte(self, frame: Frame, seen: Any = None) -> Matte:

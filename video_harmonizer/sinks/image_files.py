@@ -9,6 +9,7 @@ import numpy as np
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
+from video_harmonizer.pixels import to_depth
 from video_harmonizer.sinks.staging import StagedFile, cannot_write, check_folder, free_name, nothing_came
 
 DEEP_SUFFIXES = {".png", ".tif", ".tiff"}  # that hold 16 bits a channel
@@ -155,8 +156,8 @@ def _check_suffix(path: Path) -> None:
 def _write(image: np.ndarray, path: Path) -> None:
     """Encode (H, W, 3) RGB by the path's suffix; 16 bits where that can hold them."""
     suffix = path.suffix.lower()
-    if image.dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
-        image = cv2.convertScaleAbs(image, alpha=255 / 65535)  # rounds
+    if suffix not in DEEP_SUFFIXES:
+        image = to_depth(image, np.uint8)
     # Encoded here and written by Python: cv2.imwrite can't write every name, and hides why it failed.
     try:
         done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.pixels import to_depth
 
 LARGEST_AT_FIRST = (1280, 720)  # fits on any screen; the window can be enlarged
 QUIT = "q"
@@ -50,9 +51,7 @@ class WindowSink:
         """Show a picture now. After the window is closed nothing is shown."""
         if not self._is_open():
             return
-        if image.dtype == np.uint16:
-            image = cv2.convertScaleAbs(image, alpha=255 / 65535)
-        picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        picture = cv2.cvtColor(to_depth(image, np.uint8), cv2.COLOR_RGB2BGR)
         height, width = image.shape[:2]
         if self.status:
             _write_line(picture, self.status)

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
 from video_harmonizer.harmonizers.s2crnet import CLASSES
+from video_harmonizer.pixels import jpeg_round_trip
 from video_harmonizer.thumbnails import Thumbnails, make_thumbnails, shrink
 from video_harmonizer.training import perturb
 from video_harmonizer.training.photographs import Photographs, Row, fit
@@ -169,7 +170,7 @@ class CompositeDataset(Dataset):
         dither = random.random(composite.shape, np.float32)
         levels = np.minimum(composite.clip(0, 1) * 255 + dither, 255).astype(np.uint8)
         if random.random() < 0.25:
-            levels = _compressed(levels, quality=int(random.integers(40, 96)))
+            levels = jpeg_round_trip(levels, quality=int(random.integers(40, 96)))
         return levels, mask, np.rint(_over(scene, foreground, mask) * 255).astype(np.uint8)
 
     def _relit(self, colors: np.ndarray, moved: bool, retouched: bool, random: np.random.Generator) -> np.ndarray:
@@ -289,14 +290,6 @@ def _wider(mask: np.ndarray, pixels: int) -> np.ndarray:
     """Grown on all sides; shrunken by a negative number of pixels."""
     kernel = np.ones((2 * abs(pixels) + 1,) * 2, np.uint8)
     return cv2.dilate(mask, kernel) if pixels > 0 else cv2.erode(mask, kernel)
-
-
-def _compressed(picture: np.ndarray, quality: int) -> np.ndarray:
-    """What JPEG leaves of an RGB picture."""
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    decoded = cv2.imdecode(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
-    assert decoded is not None  # it was encoded just now
-    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 def _falloff(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from video_harmonizer.pixels import jpeg_round_trip, paste
 from video_harmonizer.training.people import People, Shot
 
 FRAMES = 4  # of a sample: one after another, or of as many different shots
@@ -93,7 +94,7 @@ class ShotDataset(Dataset):
                 people = [beside(one, other) for one, other in zip(people, company, strict=True)]
             places = [other_grade(place) for place, _ in behind]
             frames = [
-                (blend(picture, place, alpha), alpha, picture)
+                (paste(picture, alpha, place), alpha, picture)
                 for (picture, alpha), place in zip(people, places, strict=True)
             ]
         camera = Camera(random)
@@ -107,7 +108,7 @@ class ShotDataset(Dataset):
         if self.things and random.random() < CLUTTER:
             things = walking(_pick(self.things, random), size, length, random)
             places = [
-                (blend(thing, place, alpha), nobody) for (thing, alpha), (place, _) in zip(things, places, strict=True)
+                (paste(thing, alpha, place), nobody) for (thing, alpha), (place, _) in zip(things, places, strict=True)
             ]
         return places
 
@@ -199,17 +200,11 @@ def purify(picture: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return pure
 
 
-def blend(picture: np.ndarray, behind: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """alpha * picture + (1 - alpha) * behind, uint8."""
-    share = cv2.merge([alpha] * 3).astype(np.float32) / 255
-    return np.rint(behind + share * (picture.astype(np.float32) - behind)).astype(np.uint8)
-
-
 def beside(front: Layer, back: Layer) -> Layer:
     """Two people as one layer, one before the other."""
     (picture, alpha), (other, other_alpha) = front, back
     both = 255 - np.rint((255.0 - alpha) * (255.0 - other_alpha) / 255).astype(np.uint8)
-    return blend(picture, other, alpha), both
+    return paste(picture, alpha, other), both
 
 
 class Grade:
@@ -257,10 +252,7 @@ class Camera:
             source, foreground = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (source, foreground))
             source, foreground = (cv2.merge([p] * 3) for p in (source, foreground))
         if self._quality:
-            jpeg = cv2.imencode(".jpg", source, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1]
-            decoded = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
-            assert decoded is not None  # it was encoded just now
-            source = decoded  # channels in either order: JPEG minds little
+            source = jpeg_round_trip(source, self._quality)
         if self._mirrored:
             source, alpha, foreground = source[:, ::-1], alpha[:, ::-1], foreground[:, ::-1]
         return tuple(np.ascontiguousarray(p) for p in (source, alpha, foreground))

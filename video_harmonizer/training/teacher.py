@@ -22,6 +22,7 @@ from video_harmonizer.engine import make_engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting.rvm import RVMMatting, load_rvm
+from video_harmonizer.pixels import to_depth
 from video_harmonizer.sources import open_source
 from video_harmonizer.training.photographs import SHORT_SIDE, read_picture
 
@@ -99,8 +100,8 @@ class Teacher:
                 alpha = self.matting.matte(frame).alpha
                 if frame.index % every < STRETCH:
                     # a camera may have filmed 10 bits; they come as 16
-                    rgb = frame.rgb if frame.rgb.dtype == np.uint8 else cv2.convertScaleAbs(frame.rgb, alpha=1 / 257)
-                    kept.setdefault(frame.index // every, []).append((_small(rgb), _small(alpha)))
+                    picture = _small(to_depth(frame.rgb, np.uint8))
+                    kept.setdefault(frame.index // every, []).append((picture, _small(alpha)))
         finally:
             source.close()
         for number, stretch in kept.items():
