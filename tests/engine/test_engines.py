@@ -17,7 +17,7 @@ from torch import nn
 
 from rvm import MattingNetwork
 from video_harmonizer import weights
-from video_harmonizer.engine import Program, make_engine
+from video_harmonizer.engine import NetworkRecipe, make_engine
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
@@ -113,16 +113,16 @@ class Scale(nn.Module):
         return (x * self.factor,)
 
 
-def program(module: nn.Module, like: np.ndarray) -> Program:
-    return Program(f"{fingerprint(module)} {like.shape}", lambda: (module, (torch.from_numpy(like),)))
+def recipe(module: nn.Module, like: np.ndarray) -> NetworkRecipe:
+    return NetworkRecipe(f"{fingerprint(module)} {like.shape}", lambda: (module, (torch.from_numpy(like),)))
 
 
 def test_a_compiled_network_is_kept_and_taken_again(own_cache: Path, monkeypatch: pytest.MonkeyPatch):
     engine, module, ones = openvino.OpenVINOEngine("fp32"), Scale(3.0), np.ones((2, 2), np.float32)
-    first = engine.prepare(program(module, ones))(ones)[0]
+    first = engine.prepare(recipe(module, ones))(ones)[0]
     assert len(list(own_cache.rglob("*.xml"))) == 1
     monkeypatch.setattr(openvino, "_convert", None)  # a second conversion would fail
-    again = openvino.OpenVINOEngine("fp32").prepare(program(module, ones))(ones)[0]
+    again = openvino.OpenVINOEngine("fp32").prepare(recipe(module, ones))(ones)[0]
     assert first.tolist() == again.tolist() == [[3, 3], [3, 3]]
 
 
@@ -130,14 +130,14 @@ def test_other_weights_and_other_shapes_are_not_mistaken_for_the_kept_network():
     engine, ones = openvino.OpenVINOEngine("fp32"), np.ones((2, 2), np.float32)
     for factor in (3.0, 4.0):
         module = Scale(factor)
-        assert engine.prepare(program(module, ones))(ones)[0][0, 0] == factor
+        assert engine.prepare(recipe(module, ones))(ones)[0][0, 0] == factor
     wide = np.ones((1, 5), np.float32)
-    assert engine.prepare(program(module, wide))(wide)[0].shape == (1, 5)
+    assert engine.prepare(recipe(module, wide))(wide)[0].shape == (1, 5)
 
 
 def test_results_stay_when_the_network_runs_again():
     module = Scale(2.0)
-    run = openvino.OpenVINOEngine("fp32").prepare(program(module, np.ones(3, np.float32)))
+    run = openvino.OpenVINOEngine("fp32").prepare(recipe(module, np.ones(3, np.float32)))
     (first,) = run(np.ones(3, np.float32))
     run(np.full(3, 9, np.float32))
     assert first.tolist() == [2, 2, 2]
@@ -146,7 +146,7 @@ def test_results_stay_when_the_network_runs_again():
 def test_a_cache_that_cant_be_written_costs_time_only(own_cache: Path):
     own_cache.write_text("a file where a folder should be")
     module = Scale(2.0)
-    run = openvino.OpenVINOEngine("fp32").prepare(program(module, np.ones(3, np.float32)))
+    run = openvino.OpenVINOEngine("fp32").prepare(recipe(module, np.ones(3, np.float32)))
     assert run(np.ones(3, np.float32))[0].tolist() == [2, 2, 2]
 
 
@@ -189,21 +189,21 @@ def test_engines_are_chosen_by_name_and_device():
 
 def test_a_damaged_file_in_the_cache_is_made_anew(own_cache: Path):
     module, ones = Scale(3.0), np.ones(2, np.float32)
-    openvino.OpenVINOEngine("fp32").prepare(program(module, ones))
+    openvino.OpenVINOEngine("fp32").prepare(recipe(module, ones))
     (kept,) = own_cache.rglob("*.xml")
     kept.write_text("<net>")
-    run = openvino.OpenVINOEngine("fp32").prepare(program(module, ones))
+    run = openvino.OpenVINOEngine("fp32").prepare(recipe(module, ones))
     assert run(ones)[0].tolist() == [3, 3]
 
 
 def test_damage_to_what_was_compiled_costs_time_only(own_cache: Path):
     module, ones = Scale(3.0), np.ones((2, 3), np.float32)
-    openvino.OpenVINOEngine().prepare(program(module, ones))
+    openvino.OpenVINOEngine().prepare(recipe(module, ones))
     blobs = list((own_cache / "openvino").glob("*.blob"))
     assert blobs
     for blob in blobs:
         blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
-    run = openvino.OpenVINOEngine().prepare(program(module, ones))
+    run = openvino.OpenVINOEngine().prepare(recipe(module, ones))
     assert np.array_equal(run(ones)[0], 3 * ones)
 
 
@@ -211,7 +211,7 @@ def test_what_no_start_needs_any_more_is_forgotten(own_cache: Path):
     folder = own_cache / "openvino"
 
     def prepare(name: str) -> None:
-        openvino.OpenVINOEngine().prepare(Program(name, lambda: (Scale(3.0), (torch.ones(2, 3),))))
+        openvino.OpenVINOEngine().prepare(NetworkRecipe(name, lambda: (Scale(3.0), (torch.ones(2, 3),))))
 
     prepare("old")
     prepare("used")
@@ -261,7 +261,7 @@ def test_what_is_asked_for_exactly_is_computed_exactly():
     step.layer = module
     wanted = step(x)[0]
     engine = TorchEngine("cpu", "bf16")
-    exact, narrow = (engine.prepare(Program("key", lambda: (step, (x,))), exact)(x)[0] for exact in (True, False))
+    exact, narrow = (engine.prepare(NetworkRecipe("key", lambda: (step, (x,))), exact)(x)[0] for exact in (True, False))
     assert (exact - wanted).abs().max() < 1e-6
     assert 1e-4 < (narrow - wanted).abs().max() < 0.05
     assert narrow.dtype == torch.float32

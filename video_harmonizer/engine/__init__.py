@@ -22,16 +22,17 @@ Array = Any  # a NumPy array, or a tensor where torch runs the networks
 
 
 @dataclass(frozen=True)
-class Program:
-    """What an engine is to make ready."""
+class NetworkRecipe:
+    """How to make a network, for an engine that may have it ready already."""
 
-    key: str  # stands for the network with its weights, its code and the size of its inputs
-    make: "Callable[[], tuple[nn.Module, Sequence[Tensor]]]"  # takes tensors, gives a tuple of them; and one call's
+    key: str  # stands for the network with its weights, its code and the size of its inputs; names it in the cache
+    # The module, which takes tensors and gives a tuple of them, and one call's inputs. Called where the cache has none.
+    make: "Callable[[], tuple[nn.Module, Sequence[Tensor]]]"
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What does that, for inputs of the example's shapes and dtypes."""
+class ReadyNetwork:
+    """A network to call with inputs of just these shapes."""
 
     shapes: list[tuple[int, ...]]  # of the inputs
     run: Callable[..., tuple[Array, ...]]
@@ -47,11 +48,11 @@ class Engine(Protocol):
     device: str  # as torch names it
     precision: str  # of what is not asked for exactly: fp32, bf16 or fp16
 
-    def prepare(self, program: Program, exact: bool = False) -> Prepared:
+    def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
         """Ready to be called.
 
         Args:
-            program: a compiled form of it may be kept on disk; it is made only where there is none.
+            recipe: a compiled form of it may be kept on disk; it is made only where there is none.
             exact: compute in float32 whatever `precision` is.
         """
         ...

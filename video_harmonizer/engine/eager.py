@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from video_harmonizer.engine import Prepared, Program
+from video_harmonizer.engine import NetworkRecipe, ReadyNetwork
 from video_harmonizer.errors import InputError
 
 
@@ -29,8 +29,8 @@ class TorchEngine:
         if self.precision == "fp16" and self._kind == "cpu":
             raise InputError("--precision fp16: processors don't compute so; give auto, fp32 or bf16")
 
-    def prepare(self, program: Program, exact: bool = False) -> Prepared:
-        module, example = program.make()
+    def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
+        module, example = recipe.make()
         ready = module.to(self.device).to(memory_format=torch.channels_last).eval()
         narrow = None if exact else {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
 
@@ -40,7 +40,7 @@ class TorchEngine:
                 outputs = ready(*inputs)
             return tuple(output.float() if output.dtype == narrow else output for output in outputs)
 
-        return Prepared([tuple(one.shape) for one in example], run)
+        return ReadyNetwork([tuple(one.shape) for one in example], run)
 
     def put(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -20,7 +20,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino as ov
 from openvino.frontend import FrontEndManager
 
-from video_harmonizer.engine import Prepared, Program
+from video_harmonizer.engine import NetworkRecipe, ReadyNetwork
 from video_harmonizer.errors import InputError
 from video_harmonizer.weights import cache
 
@@ -55,17 +55,17 @@ class OpenVINOEngine:
             raise InputError(f"--precision {precision}: this processor has no instructions for it; give {others}")
         self.precision = ("bf16" if able else "fp32") if precision == "auto" else precision
 
-    def prepare(self, program: Program, exact: bool = False) -> Prepared:
-        path = _kept_as(program.key)
+    def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
+        path = _kept_as(recipe.key)
         model = self._read(path)
         if model is None:
-            module, example = program.make()
+            module, example = recipe.make()
             try:
                 model = _convert(module, example)
             except Exception as error:  # of many kinds, for instance where a frame of few pixels pools to nothing
                 log.warning("engine: OpenVINO can't take this network at this size, so torch runs it")
                 log.debug("%s", error)
-                return self._by_torch(Program(program.key, lambda: (module, example)))
+                return self._by_torch(NetworkRecipe(recipe.key, lambda: (module, example)))
             _keep(model, path)
         narrow = self.precision == "bf16" and not exact
         settings = {
@@ -83,21 +83,21 @@ class OpenVINOEngine:
             # copies, because the next call writes into the same buffers
             return tuple(tensor.data.copy() for tensor in request.output_tensors)
 
-        return Prepared([tuple(port.shape) for port in model.inputs], run)
+        return ReadyNetwork([tuple(port.shape) for port in model.inputs], run)
 
     def put(self, array: np.ndarray) -> np.ndarray:
         return array
 
-    def _by_torch(self, program: Program) -> Prepared:
+    def _by_torch(self, recipe: NetworkRecipe) -> ReadyNetwork:
         from video_harmonizer.engine.eager import TorchEngine
 
         engine = TorchEngine(self.device, "fp32")
-        prepared = engine.prepare(program)
+        prepared = engine.prepare(recipe)
 
         def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
             return tuple(output.numpy() for output in prepared(*map(engine.put, inputs)))
 
-        return Prepared(prepared.shapes, run)
+        return ReadyNetwork(prepared.shapes, run)
 
     def _read(self, path: Path) -> ov.Model | None:
         """The kept model, if there is one and it is whole."""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from video_harmonizer.engine import Engine, Program, as_numpy
+from video_harmonizer.engine import Engine, NetworkRecipe, as_numpy
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.duconet import MULTIPLE, DucoNet
@@ -71,8 +71,8 @@ class DucoNetEstimator:
         self.side = side
         self._engine = engine
         self.step = HarmonizeStep(network)
-        program = Program(f"{fingerprint(self.step)} {side}", lambda: (self.step, self.step.example(side)))
-        self._run = engine.prepare(program, exact=True)
+        recipe = NetworkRecipe(f"{fingerprint(self.step)} {side}", lambda: (self.step, self.step.example(side)))
+        self._run = engine.prepare(recipe, exact=True)
         self._warned = False
 
     def harmonize(self, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from video_harmonizer import tone
-from video_harmonizer.engine import Engine, Program, as_numpy
+from video_harmonizer.engine import Engine, NetworkRecipe, as_numpy
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.thumbnails import SIZE, Thumbnails
 from video_harmonizer.weights.checkpoint import Checkpoint, Facts, open_checkpoint
@@ -37,7 +37,7 @@ class CurveEstimator:
         self.side = side
         self._network = network
         self._engine = engine
-        self._ask = engine.prepare(Program(f"{network.key} estimate {side}", self._make))
+        self._ask = engine.prepare(NetworkRecipe(f"{network.key} estimate {side}", self._make))
         self._warned = False
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from video_harmonizer.engine import Array, Engine, Prepared, Program, as_numpy
+from video_harmonizer.engine import Array, Engine, NetworkRecipe, ReadyNetwork, as_numpy
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting import Matting
@@ -45,7 +45,7 @@ class Look:
     base: Array  # the same for the engine
     refined: bool  # at full size there is nothing to refine: offsets are the answer
     features: tuple[Array, ...]
-    decode: Prepared
+    decode: ReadyNetwork
 
 
 class RVMMatting(Matting):
@@ -90,7 +90,9 @@ class RVMMatting(Matting):
         self._frame_size: Size | None = None  # of the latest
         self._rescaling: threading.Thread | None = None
         self._lock = threading.Lock()  # of these, and of what is added to the steps
-        self._steps: dict[tuple[Size, Size], tuple[Prepared, Prepared]] = {}  # encode, decode; by a frame's sizes
+        self._steps: dict[
+            tuple[Size, Size], tuple[ReadyNetwork, ReadyNetwork]
+        ] = {}  # encode, decode; by a frame's sizes
         self._buffers: list[tuple[np.ndarray, np.ndarray]] = []
         self._lines: np.ndarray | None = None  # (2, 4, h, w), used again
         self._settling = settling
@@ -203,7 +205,7 @@ class RVMMatting(Matting):
                 if scale == self._wanted:  # nothing else was asked for meanwhile
                     self._scale = scale
 
-    def _steps_for(self, size: tuple[int, int], scale: float) -> tuple[Prepared, Prepared]:
+    def _steps_for(self, size: tuple[int, int], scale: float) -> tuple[ReadyNetwork, ReadyNetwork]:
         """The network's halves, ready for frames of this size."""
         small = self._small(size, scale)
         ready = self._steps.get((size, small))
@@ -219,21 +221,21 @@ class RVMMatting(Matting):
                 self._steps = others | {(size, small): ready}
         return ready
 
-    def _encoder(self, small: Size) -> Program:
+    def _encoder(self, small: Size) -> NetworkRecipe:
         def make() -> Any:
             from video_harmonizer.matting.network import encode_step
 
             return encode_step(self._network.network(), *small)
 
-        return Program(f"{self._network.key} encode {small}", make)
+        return NetworkRecipe(f"{self._network.key} encode {small}", make)
 
-    def _decoder(self, small: Size, refined: bool) -> Program:
+    def _decoder(self, small: Size, refined: bool) -> NetworkRecipe:
         def make() -> Any:
             from video_harmonizer.matting.network import decode_step
 
             return decode_step(self._network.network(), *small, refined)
 
-        return Program(f"{self._network.key} decode {small} {refined}", make)
+        return NetworkRecipe(f"{self._network.key} decode {small} {refined}", make)
 
     def _next_buffers(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
         """(alpha, foreground) to write into, in turn."""
