@@ -179,12 +179,14 @@ def test_a_broken_picture_does_not_mix_what_is_learnt_and_what_is_unseen(teacher
     assert not {scene.tobytes() for scene in learnt} & {scene.tobytes() for scene in unseen}
 
 
-def test_only_people_who_are_known_as_such_are_learnt_from(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_only_people_who_are_known_as_such_are_learnt_from(
+    data: Path, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     def sees_somebody(_: Teacher, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: np.full(image.shape[:2], 255, np.uint8) for name, image in images.items()}
 
     monkeypatch.setattr(Teacher, "photographs", sees_somebody)
-    people = People(data, None, (), Teacher(tmp_path, tmp_path), "train")
+    people = People(data, None, (), Teacher(teacher_file, tmp_path), "train")
     known = sum(bool(row.person) for row in Photographs(data, "train").rows)
     assert len(people.portraits) == known > 0
 
@@ -208,7 +210,9 @@ def test_masks_of_one_photograph_are_joined_and_empty_ones_left_out(
     assert len(people.scenes) == 2
 
 
-def test_things_are_what_the_teacher_takes_for_nobody(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_things_are_what_the_teacher_takes_for_nobody(
+    data: Path, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     rows = [row for row in Photographs(data, "train").rows if row.mask and not row.person]
     doubtful = [row for row in rows if row.image == "08.png"]  # the one that is not known to show no person
     assert 0 < len(doubtful) < len(rows)
@@ -218,7 +222,7 @@ def test_things_are_what_the_teacher_takes_for_nobody(data: Path, tmp_path: Path
             return {name: np.full(image.shape[:2], level, np.uint8) for name, image in images.items()}
 
         monkeypatch.setattr(Teacher, "photographs", sees)
-        assert len(People(data, None, (), Teacher(tmp_path, tmp_path), "train").things) == wanted
+        assert len(People(data, None, (), Teacher(teacher_file, tmp_path), "train").things) == wanted
 
 
 def test_doubtful_mattes_are_not_learnt_from():
@@ -460,6 +464,8 @@ def test_few_shots_are_learnt_by_heart(settings: Training):
 def test_teacher_is_asked_for(settings: Training):
     with pytest.raises(InputError, match="teacher: got none; give RobustVideoMatting's weights as --teacher FILE"):
         Matting(dataclasses.replace(settings, teacher=None))
+    with pytest.raises(InputError, match=r"teacher: got nowhere\.pth, which is no file"):
+        Matting(dataclasses.replace(settings, teacher=Path("nowhere.pth")))
 
 
 def features(network: MattingNetwork) -> nn.Module:

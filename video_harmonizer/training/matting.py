@@ -64,7 +64,7 @@ class Matting:
     def __init__(self, settings: Training) -> None:
         if settings.teacher is None:
             raise InputError("teacher: got none; give RobustVideoMatting's weights as --teacher FILE")
-        if not settings.teacher.is_file() and not settings.mattes.is_dir():
+        if not settings.teacher.is_file():
             raise InputError(f"teacher: got {settings.teacher}, which is no file; give RobustVideoMatting's weights")
         # first: the teacher takes chance, too, if it is needed
         self.learner: nn.Module = Student(network := make_network(settings))

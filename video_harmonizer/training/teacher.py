@@ -44,10 +44,10 @@ class Shot:
 
 
 class Teacher:
-    """RobustVideoMatting with the user's weights, and the folder of what it saw."""
+    """RobustVideoMatting with the user's weights, and what it saw, in a folder of ``folder`` for just these weights."""
 
     def __init__(self, weights: Path, folder: Path) -> None:
-        self.folder = folder / _checksum(weights.read_bytes()) if weights.is_file() else folder
+        self.folder = folder / _checksum(weights.read_bytes())
         self.weights = weights
 
     def photographs(self, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
