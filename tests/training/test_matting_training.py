@@ -172,11 +172,20 @@ def test_a_broken_picture_does_not_mix_what_is_learnt_and_what_is_unseen(teacher
     cv2.imwrite(str(tmp_path / "mask.png"), figure(64, 64, random))
     (tmp_path / names[0]).write_bytes(b"no picture")
     people = [(name, "mask.png", "1", split) for name in ("one.png", "two.png") for split in ("train", "val")]
-    write_index(tmp_path, [*people, *((name, "", "0", "train") for name in names)])
+    write_index(tmp_path, [*people, *((name, "mask.png", "0", "train") for name in names)])
     teacher = Teacher(teacher_file, tmp_path / "mattes")
-    learnt, unseen = (People(tmp_path, None, (), teacher, split).scenes for split in ("train", "val"))
-    assert len(learnt) + len(unseen) == len(names) - 1
-    assert not {scene.tobytes() for scene in learnt} & {scene.tobytes() for scene in unseen}
+    learnt, unseen = (People(tmp_path, None, (), teacher, split) for split in ("train", "val"))
+    assert len(learnt.scenes) + len(unseen.scenes) == len(names) - 1
+    both = [*learnt.scenes, *(shot.frames[0] for shot in learnt.things)]
+    assert not {scene.tobytes() for scene in both} & {scene.tobytes() for scene in unseen.scenes}
+
+
+def test_held_out_names_that_fit_no_clip_are_told(
+    data: Path, clips: Path, teacher_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    people = People(data, clips, ("cellar",), Teacher(teacher_file, tmp_path), "val")
+    assert people.clips == {}
+    assert "held_out (cellar) names none of its clips, so none is kept for validation" in caplog.text
 
 
 def test_only_people_who_are_known_as_such_are_learnt_from(

@@ -38,50 +38,25 @@ class People:
             InputError: there is nobody or no place to learn from.
         """
         photographs = Photographs(data, split)
-        rows = photographs.rows
-        people = dict.fromkeys(row.image for row in rows if row.person)
-        drawn: dict[str, np.ndarray] = {}
-        for row in rows:
-            if row.person and row.mask:  # of several people in a photograph each has a mask
-                mask = photographs.masks[row.mask]
-                drawn[row.image] = np.maximum(mask, drawn.get(row.image, mask))
-        mattes = teacher.photographs(
-            {
-                row.image: photographs.images[row.image]
-                for row in rows
-                if row.person is not False and row.image not in drawn
-            }
-        )
-        # of animals and dolls the teacher is sure, too, and distant people it misses: who is there has to be known
-        found = {name: mattes[name] for name in people if name in mattes and sure(mattes[name])}
-        found |= {name: mask for name, mask in drawn.items() if (mask > 127).any()}
-        self.portraits = [Shot(photographs.images[name][None], alpha[None]) for name, alpha in found.items()]
-        self.things = [
-            Shot(photographs.images[row.image][None], photographs.masks[row.mask][None])
-            for row in rows
-            if split == "train"
-            and row.mask
-            and not row.person
-            and _is_thing(photographs.masks[row.mask], mattes.get(row.image))
-        ]
+        images, drawn = photographs.images, _drawn(photographs)
+        unknown = [row.image for row in photographs.rows if row.person is not False and row.image not in drawn]
+        mattes = teacher.photographs({name: images[name] for name in unknown})
+        people = {row.image for row in photographs.rows if row.person}
+        empty = [name for name, alpha in mattes.items() if name not in people and alpha.mean() < 255 * NOBODY]
         # chosen among all that are listed, readable or not: else training would choose others than validation
         kept, others = _places(read_rows(data, "train"))
-        empty = [name for name, alpha in mattes.items() if name not in people and alpha.mean() < 255 * NOBODY]
+        self.portraits = _portraits(photographs, drawn, mattes)
+        self.things: list[Shot] = []
         if split == "train":
+            self.things = _things(photographs, mattes, set(kept))
             names = dict.fromkeys([*empty, *others])
-            self.scenes = [
-                photographs.images[name] for name in names if name in photographs.images and name not in kept
-            ]
+            self.scenes = [images[name] for name in names if name in images and name not in kept]
         elif kept:  # surer than what the teacher thinks
             self.scenes = list(Photographs(data, "train", only=kept).images.values())
         else:
-            kept, others = _places(rows)
-            self.scenes = [photographs.images[name] for name in [*empty, *kept, *others]]
-        self.clips: dict[str, list[Shot]] = {}
-        if clips is not None:
-            for path in find_clips(clips):
-                if any(fnmatch(path.stem, name) for name in held_out) == (split == "val"):
-                    self.clips[str(path.relative_to(clips).with_suffix(""))] = teacher.clip(path)
+            kept, others = _places(photographs.rows)
+            self.scenes = [images[name] for name in [*empty, *kept, *others]]
+        self.clips = {} if clips is None else _clips(clips, held_out, teacher, split)
         log.info(
             "%s: %d photographs of people, %d without, %d things, %d clips",
             split,
@@ -96,6 +71,43 @@ class People:
                 f"{split!r}; want some of both: people marked 1 in index.csv's column person, with masks of "
                 "255 where there are any, and places marked 0"
             )
+
+
+def _drawn(photographs: Photographs) -> dict[str, np.ndarray]:
+    """Name -> (H, W) uint8: masks of people; of several people in a photograph each has one."""
+    drawn: dict[str, np.ndarray] = {}
+    for row in photographs.rows:
+        if row.person and row.mask:
+            mask = photographs.masks[row.mask]
+            drawn[row.image] = np.maximum(mask, drawn.get(row.image, mask))
+    return drawn
+
+
+def _portraits(photographs: Photographs, drawn: dict[str, np.ndarray], mattes: dict[str, np.ndarray]) -> list[Shot]:
+    """Photographs that are known to show people, with mattes of which the teacher is sure, or with masks."""
+    # of animals and dolls the teacher is sure, too, and distant people it misses: who is there has to be known
+    people = dict.fromkeys(row.image for row in photographs.rows if row.person)
+    found = {name: mattes[name] for name in people if name in mattes and sure(mattes[name])}
+    found |= {name: mask for name, mask in drawn.items() if (mask > 127).any()}
+    return [Shot(photographs.images[name][None], alpha[None]) for name, alpha in found.items()]
+
+
+def _things(photographs: Photographs, mattes: dict[str, np.ndarray], unseen: set[str]) -> list[Shot]:
+    """What has a mask and is no person, in photographs other than the ``unseen``."""
+    rows = [row for row in photographs.rows if row.mask and not row.person and row.image not in unseen]
+    found = [row for row in rows if _is_thing(photographs.masks[row.mask], mattes.get(row.image))]
+    return [Shot(photographs.images[row.image][None], photographs.masks[row.mask][None]) for row in found]
+
+
+def _clips(root: Path, held_out: tuple[str, ...], teacher: Teacher, split: str) -> dict[str, list[Shot]]:
+    """Name -> stretches of each clip that is of this split."""
+    clips = find_clips(root)
+    unseen = [path for path in clips if any(fnmatch(path.stem, name) for name in held_out)]
+    if not unseen and split == "val":
+        which = ", ".join(held_out)
+        log.warning("%s: held_out (%s) names none of its clips, so none is kept for validation", root, which)
+    chosen = [path for path in clips if (path in unseen) == (split == "val")]
+    return {str(path.relative_to(root).with_suffix("")): teacher.clip(path) for path in chosen}
 
 
 def sure(alpha: np.ndarray) -> bool:
