@@ -5,6 +5,7 @@ import inspect
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -128,6 +129,17 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture):
     wanted = "python run_webcam.py --" if command == "live" else f"python -m video_harmonizer {command} "
     description = printed([command, "--help"], capsys, 0).split("╭")[0].split("\n", 1)[1]
     assert wanted in description
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_help_that_nobody_reads_to_the_end_is_no_error():
+    command = [sys.executable, "-m", "video_harmonizer", "video", "--help"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture):

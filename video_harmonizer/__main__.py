@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -39,7 +40,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
+    """Run a command; the exit status: 0 done, 1 nobody reads what it prints, 2 bad input, 130 stopped by Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     warnings = WarningList()
     logging.getLogger().addHandler(warnings)
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped before anything was finished", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # who reads what is printed has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would fail again as it ends
+        return 1
     finally:
         logging.getLogger().removeHandler(warnings)
 

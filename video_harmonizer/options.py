@@ -234,6 +234,8 @@ class CompareOptions(DatasetOptions):
 class BenchOptions(EngineOptions):
     """Measure what every stage and the whole cost here, against the textbook pipeline and against memory's own speed.
 
+    The harmonizer is S2CRNet, which the textbook pipeline has, too.
+
     Example: python -m video_harmonizer bench --sizes 720p,1080p --json bench.json --plot bench.png
     """
 
