@@ -27,7 +27,7 @@ from video_harmonizer.training.harmonizing import Harmonizing
 from video_harmonizer.training.journal import Journal
 from video_harmonizer.training.matting import Matting
 from video_harmonizer.training.repainting import Repainting
-from video_harmonizer.training.runs import export, is_exported, made_by, restore, save
+from video_harmonizer.training.runs import current_commit, export, is_exported, made_by, restore, save
 from video_harmonizer.training.settings import Training, read_settings
 from video_harmonizer.training.supply import supply
 from video_harmonizer.training.task import Task
@@ -51,7 +51,7 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     rank, processes, device = fabric.global_rank, fabric.world_size, fabric.device
     torch.manual_seed(settings.seed)
     make_folder(settings.output)
-    makers = made_by(settings, processes)
+    makers, commit = made_by(settings, processes), current_commit() or "unknown"  # now: files may change meanwhile
     task = make(settings)
 
     network, discriminator = task.learner, PatchDiscriminator()
@@ -94,7 +94,8 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
                 journal.log_step({**means, "gradient_norm": norm.item(), "learning_rate": rate}, step)
             if rank == 0 and (step % settings.validate_every == 0 or step == settings.steps):
                 journal.log_validation(task.validate(averaged.module, device), step)
-                export(settings, *task.exported(averaged.module), step)
+                exported, about = task.exported(averaged.module)
+                export(settings, exported, {"commit": commit, **about}, step)
             # last, since a resumed run does not come back to what its checkpoint's step left undone
             if rank == 0 and (step % settings.checkpoint_every == 0 or step == settings.steps):
                 save(settings, makers, parts, step)

@@ -26,6 +26,7 @@ LAYERS = {
     "video_harmonizer.container": NOUNS,
     "video_harmonizer.pixels": NOUNS,
     "video_harmonizer.tone": NOUNS,
+    "video_harmonizer.view": NOUNS,
     "video_harmonizer.yuv": NOUNS,
     "video_harmonizer.iharmony4": NOUNS,
     "video_harmonizer.weights": NETWORKS,
@@ -123,7 +124,7 @@ def test_heavy_packages_are_loaded_when_they_are_needed():
     program = """
 import sys
 import video_harmonizer.__main__
-print(sorted({"av", "torch", "cv2", "numba"} & sys.modules.keys()))
+print(sorted({"av", "torch", "cv2", "numba", "numpy"} & sys.modules.keys()))
 import video_harmonizer.commands
 print("av" in sys.modules)  # an OpenCV window that opens after PyAV was loaded freezes
 """

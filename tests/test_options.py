@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import os
 import re
 import runpy
 import shlex
@@ -134,7 +135,9 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture):
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
 def test_help_that_nobody_reads_to_the_end_is_no_error():
     command = [sys.executable, "-m", "video_harmonizer", "video", "--help"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=buffered, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

@@ -50,8 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:  # nohup ignores it
                 signal.signal(ending, signal.default_int_handler)
     try:
-        with logging_redirect_tqdm():
-            return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)
+        try:
+            with logging_redirect_tqdm():
+                return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)
+        finally:
+            sys.stdout.flush()  # now, where it can still be told that nobody reads it
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -16,7 +16,7 @@ ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
 
 # Recordings joined end to end, as broadcasts and cameras' transport streams often are; other formats are seldom.
 BACK = Fraction(1)  # seconds by which a clock falls back where the next one begins; less is an error
-AHEAD = Fraction(10)  # seconds by which it jumps ahead there. Only where clocks may: elsewhere a still stays that long
+JUMP_AHEAD = Fraction(10)  # seconds by which it jumps there, where clocks may; elsewhere a still stays that long
 JUMPING_FORMAT = "mpegts"  # whose clocks may begin anywhere
 
 
@@ -46,4 +46,4 @@ def demux(container: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
 
 def begins_anew(passed: Fraction, file_format: str) -> bool:
     """Whether a packet that comes so many seconds after the one before is of the next of several joined recordings."""
-    return passed < -BACK or (file_format == JUMPING_FORMAT and passed > AHEAD)
+    return passed < -BACK or (file_format == JUMPING_FORMAT and passed > JUMP_AHEAD)

@@ -3,12 +3,8 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-
-# The pictures that a person can ask for
-View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side"]
 
 
 @dataclass(frozen=True, eq=False)

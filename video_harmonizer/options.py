@@ -1,4 +1,4 @@
-"""What a person can set: the commands' options, which are also the keys of a settings file.
+"""What a person can set: the commands' options; those of video, image and live are the keys of a settings file, too.
 
 The comment above a field is what ``--help`` says of it.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional, arg
 
-from video_harmonizer.frame import View
+from video_harmonizer.view import View
 
 BACKGROUNDS = "PICTURE|VIDEO|#rrggbb|blur[:RADIUS]|demo"
 BackgroundName = Annotated[str, arg(metavar=BACKGROUNDS)]

@@ -7,7 +7,7 @@ from video_harmonizer.compiled import compiled
 
 
 def to_depth(picture: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
-    """Between uint8 and uint16 of any shape, full scale to full scale, rounded; the picture itself if it is so."""
+    """(H, W) or (H, W, 3) between uint8 and uint16, full scale to full scale, rounded; itself if it is so already."""
     if picture.dtype == dtype:
         return picture
     if dtype == np.uint16:

@@ -10,8 +10,9 @@ from video_harmonizer.frame import Frame, Matte, ToneCurves, Views
 from video_harmonizer.harmonizers.curves import render
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.rendering.renderer import CPURenderer
-from video_harmonizer.rendering.views import PANELS, VIEWS, size_of
+from video_harmonizer.rendering.views import PANELS, size_of
 from video_harmonizer.tone import sample
+from video_harmonizer.view import VIEWS
 
 DTYPES = [np.uint8, np.uint16]
 
@@ -253,3 +254,11 @@ def test_another_size_or_depth_gets_buffers_that_fit(dtype: type):
     result = renderer.render(frame_of(other), Matte(random_alpha(6, 10)), other, curves).images["original"]
     assert result.dtype == dtype
     assert np.array_equal(result, other)
+
+
+@pytest.mark.parametrize(("dtype", "samples"), [(np.uint8, 65536), (np.uint16, 256)])
+def test_curves_that_miss_levels_are_refused(dtype: type, samples: int):
+    picture: np.ndarray = np.zeros((2, 2, 3), dtype)
+    frame, matte = Frame(picture, 0, 0.0), Matte(np.full((2, 2), 255, np.uint8))
+    with pytest.raises(ValueError, match=f"got curves of {samples} samples, want one for each of"):
+        CPURenderer(["harmonized"]).render(frame, matte, picture, ToneCurves.identity(samples))

@@ -1,4 +1,4 @@
-"""The clip that comes along."""
+"""The included clip."""
 
 import numpy as np
 

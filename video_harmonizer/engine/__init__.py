@@ -58,7 +58,7 @@ class Engine(Protocol):
         ...
 
     def put(self, array: np.ndarray) -> Array:
-        """As what is prepared takes it; results are of the same kind."""
+        """As ready networks take it; results are of the same kind."""
         ...
 
 

@@ -92,12 +92,12 @@ class OpenVINOEngine:
         from video_harmonizer.engine.eager import TorchEngine
 
         engine = TorchEngine(self.device, "fp32")
-        prepared = engine.prepare(recipe)
+        ready = engine.prepare(recipe)
 
         def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-            return tuple(output.numpy() for output in prepared(*map(engine.put, inputs)))
+            return tuple(output.numpy() for output in ready(*map(engine.put, inputs)))
 
-        return ReadyNetwork(prepared.shapes, run)
+        return ReadyNetwork(ready.shapes, run)
 
     def _read(self, path: Path) -> ov.Model | None:
         """The kept model, if there is one and it is whole."""

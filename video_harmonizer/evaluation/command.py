@@ -47,8 +47,8 @@ def evaluate_command(options: EvaluateOptions) -> None:
         began = time.monotonic()
         cases: list[Case] = []
         gallery = Gallery() if as_html else None
-        outcomes = evaluate(entries, estimator.estimate, RESOLUTIONS[options.resolution], estimator.side)
-        for case, pictures in tqdm(outcomes, total=len(entries), unit="image", dynamic_ncols=True, disable=None):
+        read = tqdm(entries, unit="image", dynamic_ncols=True, disable=None)
+        for case, pictures in evaluate(read, estimator.estimate, RESOLUTIONS[options.resolution], estimator.side):
             cases.append(case)
             if gallery is not None:
                 gallery.show(case, pictures)

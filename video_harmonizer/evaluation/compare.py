@@ -63,8 +63,8 @@ def compare_command(options: CompareOptions) -> None:
         began = time.monotonic()
         cases: dict[str, list[Case]] = {name: [] for name in answers}
         gallery = ComparisonGallery() if as_html else None
-        outcomes = evaluate_each(entries, list(answers.values()), RESOLUTIONS[options.resolution])
-        for outcome in tqdm(outcomes, total=len(entries), unit="image", dynamic_ncols=True, disable=None):
+        read = tqdm(entries, unit="image", dynamic_ncols=True, disable=None)
+        for outcome in evaluate_each(read, list(answers.values()), RESOLUTIONS[options.resolution]):
             of_entry = {name: case for name, (case, _) in zip(answers, outcome, strict=True)}
             for name, case in of_entry.items():
                 cases[name].append(case)

@@ -72,7 +72,7 @@ class _Estimated:
 
 
 def evaluate(
-    entries: Sequence[Entry], estimate: Estimate, size: int | None, side: int = SIZE
+    entries: Iterable[Entry], estimate: Estimate, size: int | None, side: int = SIZE
 ) -> Iterator[tuple[Case, Pictures]]:
     """Harmonize and score every entry, in order. Those whose pictures can't be used are left out, with a warning.
 
@@ -95,7 +95,7 @@ def answer_of(estimate: Estimate, side: int) -> Answer:
 
 
 def evaluate_each(
-    entries: Sequence[Entry], answers: Sequence[Answer], size: int | None
+    entries: Iterable[Entry], answers: Sequence[Answer], size: int | None
 ) -> Iterator[list[tuple[Case, Pictures]]]:
     """As `evaluate`, with several answers to every entry, which is read once.
 

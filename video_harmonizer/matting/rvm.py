@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Size = tuple[int, int]  # height, width
+Steps = tuple[ReadyNetwork, ReadyNetwork]  # encode, decode
 
 # Across a longer gap (a cut, a seek, a camera that stalled) people have moved further than the network's
 # memory, trained on neighbouring frames, can follow: an old silhouette would haunt the new picture.
@@ -90,9 +91,7 @@ class RVMMatting(Matting):
         self._frame_size: Size | None = None  # of the latest
         self._rescaling: threading.Thread | None = None
         self._lock = threading.Lock()  # of these, and of what is added to the steps
-        self._steps: dict[
-            tuple[Size, Size], tuple[ReadyNetwork, ReadyNetwork]
-        ] = {}  # encode, decode; by a frame's sizes
+        self._steps: dict[tuple[Size, Size], Steps] = {}  # by a frame's size and that at which it is looked at
         self._buffers: list[tuple[np.ndarray, np.ndarray]] = []
         self._lines: np.ndarray | None = None  # (2, 4, h, w), used again
         self._settling = settling

@@ -7,8 +7,9 @@ import numpy as np
 
 from video_harmonizer.frame import Frame, Matte, ToneCurves, Views
 from video_harmonizer.rendering.kernels import blend, blend_pair
-from video_harmonizer.rendering.views import PANELS, VIEWS, label, size_of
+from video_harmonizer.rendering.views import PANELS, label, size_of
 from video_harmonizer.tone import quantize
+from video_harmonizer.view import VIEWS
 
 BACKDROPS = {"foreground": (0, 0, 0), "green": (0, 177, 64)}  # 8-bit RGB; the green of studio cloth
 PAIR = {"harmonized", "paste"}  # drawn in one pass, as they look at the same pixels
@@ -37,7 +38,12 @@ class CPURenderer:
 
         Returns:
             Pictures that stay as they are until the next frame is rendered.
+
+        Raises:
+            ValueError: curves of another number of samples.
         """
+        if (samples := curves.table.shape[1]) != frame.levels:
+            raise ValueError(f"got curves of {samples} samples, want one for each of {frame.levels} levels")
         # as float64: a float32 product can land on a half from either side, and then round the wrong way
         table = quantize(curves.table.astype(np.float64))
         images = {view: self._buffer(view, frame) for view in self.views}

@@ -1,14 +1,10 @@
 """How the pictures that a person can ask for are laid out."""
 
 from functools import cache
-from typing import get_args
 
 import cv2
 import numpy as np
 
-from video_harmonizer.frame import View
-
-VIEWS: tuple[str, ...] = get_args(View)
 PANELS = ("original", "paste", "harmonized")  # of the side-by-side view, from left to right
 
 

@@ -15,9 +15,9 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from video_harmonizer.container import (
-    AHEAD,
     ASSUMED_RATE,
     BACK,
+    JUMP_AHEAD,
     JUMPING_FORMAT,
     demux,
     main_video,
@@ -99,7 +99,7 @@ class VideoFileSource:
 
     def __iter__(self) -> Iterator[Frame]:
         usual_step = round(1 / (self._rate * self._time_base))
-        jump = AHEAD / self._time_base if self._container.format.name == JUMPING_FORMAT else math.inf
+        jump = JUMP_AHEAD / self._time_base if self._container.format.name == JUMPING_FORMAT else math.inf
         clock = FrameClock(usual_step, restart=round(BACK / self._time_base), jump=float(jump))
         index = 0
         frames = self._first_frames

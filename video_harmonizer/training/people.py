@@ -104,8 +104,8 @@ def _clips(root: Path, held_out: tuple[str, ...], teacher: Teacher, split: str) 
     clips = find_clips(root)
     unseen = [path for path in clips if any(fnmatch(path.stem, name) for name in held_out)]
     if not unseen and split == "val":
-        which = ", ".join(held_out)
-        log.warning("%s: held_out (%s) names none of its clips, so none is kept for validation", root, which)
+        what = f"held_out ({', '.join(held_out)}) names none of its clips" if held_out else "held_out names no clip"
+        log.warning("%s: %s, so none is kept for validation", root, what)
     chosen = [path for path in clips if (path in unseen) == (split == "val")]
     return {str(path.relative_to(root).with_suffix("")): teacher.clip(path) for path in chosen}
 

@@ -90,8 +90,7 @@ def is_exported(settings: Training) -> bool:
 
 def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], step: int) -> None:
     """Write the weights, in half precision where that reaches, and the settings beside them, whole or not at all."""
-    commit = current_commit()
-    metadata = {"commit": commit or "unknown", **metadata, "step": str(step)}
+    metadata = {**metadata, "step": str(step)}
     path = settings.output / WEIGHTS
     partial = path.with_suffix(".partial")
     state = {key: narrowed(value.cpu()).contiguous() for key, value in network.state_dict().items()}
