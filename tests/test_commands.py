@@ -416,6 +416,8 @@ def test_live_shows_a_file_in_a_window_and_ends_with_it(clip: Path, weights: Pat
 TELLING = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit it ignored
+for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)  # what nohup starts inherits the latter ignored
 from video_harmonizer import pipeline
 from video_harmonizer.__main__ import main
 
