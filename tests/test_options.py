@@ -145,6 +145,11 @@ def test_help_that_nobody_reads_to_the_end_is_no_error():
     assert process.returncode == 1
 
 
+def test_no_output_to_print_to_is_no_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as Python has it where a shell closed it
+    assert main(["weights", "list"]) == 0
+
+
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture):
     text = printed(["--help"], capsys, 0)
     assert all(name in text for name in COMMANDS)

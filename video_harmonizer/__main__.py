@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with logging_redirect_tqdm():
                 return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)
         finally:
-            sys.stdout.flush()  # now, where it can still be told that nobody reads it
+            print(end="", flush=True)  # now, where it can still be told that nobody reads it; there may be no stdout
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
