@@ -24,7 +24,7 @@ SMALL = ((128, 128), (112, 192), (128, 176), (176, 112), (144, 144))
 LARGE = ((176, 176), (176, 304), (192, 256), (256, 192), (224, 224))
 
 AS_IT_IS, MOVED, FILMED, FILMED_ELSEWHERE, EMPTY = range(5)
-KINDS = (0.3, 0.28, 0.18, 0.06, 0.18)
+KINDS = (0.38, 0.24, 0.14, 0.06, 0.18)
 COMPANY = 0.2  # of the people who were moved have somebody beside them
 CLUTTER = 0.3  # of the places have something put there that is no person
 
