@@ -151,6 +151,23 @@ def test_curves_are_smoothed_in_time():
     np.testing.assert_allclose(levels, expected, atol=0.6)
 
 
+def test_another_shot_has_its_own_curves_at_once():
+    room, street = np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)
+    room[:, : WIDTH // 2] = street[HEIGHT // 2 :] = 100
+    subject = pipeline(FakeEstimator([0.2] * 3 + [1.0] * 3), smoothing=5)
+    frames = [Frame(rgb, n, n / 25) for n, rgb in enumerate([room] * 3 + [street] * 3)]
+    levels = [int(subject.process(frame).images["harmonized"][0, 0, 0]) for frame in frames]
+    assert levels == [51, 51, 51, 255, 255, 255]
+
+
+def test_another_source_begins_without_memory():
+    subject = pipeline(FakeEstimator([0.2, 1.0]), smoothing=5)
+    sinks = FakeSink(), FakeSink()
+    for sink in sinks:
+        run(FakeSource([100]), subject, [("harmonized", sink)])
+    assert [sink.pictures[0][0] for sink in sinks] == [51, 255]
+
+
 def test_deep_frames_keep_their_depth():
     estimator = FakeEstimator([0.5])
     frame = next(iter(FakeSource([1000], dtype=np.uint16)))
@@ -276,7 +293,7 @@ def test_time_of_every_stage_is_told():
     subject = pipeline(matting=Slow())
     done = run(FakeSource([1, 2, 3]), subject, [("harmonized", FakeSink())])
     stages = subject.timer.seconds
-    assert set(stages) == {"read", "look", "matting", "background", "estimate", "smooth", "render", "write"}
+    assert set(stages) == {"read", "cuts", "look", "matting", "background", "estimate", "smooth", "render", "write"}
     assert 0.03 <= stages["matting"] <= done.seconds
 
 

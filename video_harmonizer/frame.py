@@ -14,6 +14,7 @@ class Frame:
     rgb: np.ndarray  # (H, W, 3) uint8, or uint16 holding the source's full depth; RGB, display-referred
     index: int  # numbered by the source from 0; a gap means live frames were dropped
     seconds: float  # presentation time since the first frame, strictly increasing
+    cut: bool = False  # another shot begins here, as far as `temporal.cuts` can tell
 
     @property
     def size(self) -> tuple[int, int]:

@@ -17,13 +17,18 @@ from video_harmonizer.matting import Matting
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sources import Source
+from video_harmonizer.temporal.cuts import CutDetector
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import SteadyEstimator
 from video_harmonizer.tone import toward_identity
 from video_harmonizer.undisturbed import Undisturbed
 
 AHEAD = 3  # frames queued between two threads; one of live video, as queued frames add delay
-TOGETHER = (("look",), ("matting",), ("background", "estimate", "smooth", "render", "write"))  # in one thread each
+TOGETHER = (
+    ("cuts", "look"),
+    ("matting",),
+    ("background", "estimate", "smooth", "render", "write"),
+)  # in one thread each
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,20 +65,27 @@ class Pipeline:
     smoother: CurveSmoother
     renderer: CPURenderer
     strength: float = 1.0  # 0 leaves the person as filmed, 1 takes the curves wholly
+    cuts: CutDetector = field(default_factory=CutDetector)
     timer: StageTimer = field(default_factory=StageTimer)
     latency: float = 0.0  # seconds from the last frame's reading to its finished pictures
     _read_at: dict[int, float] = field(default_factory=dict)  # by the index of frames that are under way
 
+    def reset(self) -> None:
+        """Before another source."""
+        for part in (self.cuts, self.matting, self.estimator, self.smoother):
+            part.reset()
+
     def process(self, frame: Frame) -> Views:
         """Make the renderer's views of one frame; frames come in order."""
-        return self.compose(*self.matted(*self.look(frame)))
+        return self.compose(*self.matte(*self.look(frame)))
 
     def look(self, frame: Frame) -> tuple[Frame, Any]:
-        """The first part of the journey: needs no earlier frame."""
+        """The first part of the journey: needs no earlier frame's matte."""
         self._read_at[frame.index] = time.perf_counter()
+        frame = self.timer.call("cuts", self.cuts.marked, frame)
         return frame, self.timer.call("look", self.matting.look, frame)
 
-    def matted(self, frame: Frame, seen: Any) -> tuple[Frame, Matte]:
+    def matte(self, frame: Frame, seen: Any) -> tuple[Frame, Matte]:
         """The second part: needs what the earlier frames left in the matting's memory."""
         return frame, self.timer.call("matting", self.matting.matte, frame, seen)
 
@@ -82,6 +94,8 @@ class Pipeline:
         timed = self.timer.call
         backdrop = timed("background", self.background.behind, frame, matte)
         estimate = timed("estimate", self.estimator.estimate, frame, matte, backdrop)
+        if frame.cut:
+            self.smoother.reset()
         curves = timed("smooth", self.smoother.update, estimate, frame.seconds, frame.levels)
         curves = toward_identity(curves, self.strength)
         views = timed("render", self.renderer.render, frame, matte, backdrop, curves)
@@ -116,9 +130,10 @@ def run(
     """
     done = Run()
     began = time.perf_counter()
+    pipeline.reset()
     depth = 1 if source.info.live else AHEAD
     looked = Ahead(map(pipeline.look, _timed(source, pipeline.timer)), "look", depth)
-    matted = Ahead(starmap(pipeline.matted, looked), "matting", depth)
+    matted = Ahead(starmap(pipeline.matte, looked), "matting", depth)
     with Undisturbed() as ending:
         try:
             try:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -131,8 +132,9 @@ def test_dropped_frames_do_not_break_the_memory(matting: RVMMatting):
         frame(3, 0.6),  # numbering goes back
         frame(11, 0.6, picture(9, 12)),
         frame(11, 0.6, picture(12, 8)),
+        replace(frame(11, 0.6), cut=True),
     ],
-    ids=["earlier", "much later", "lower index", "another height", "turned"],
+    ids=["earlier", "much later", "lower index", "another height", "turned", "another shot"],
 )
 def test_a_jump_starts_afresh(matting: RVMMatting, after: Frame):
     assert frames_in_memory(matting, frame(9, 0.4)) == 1

@@ -98,6 +98,13 @@ def test_time_that_goes_back_is_another_scene():
     assert subject.asked == 2
 
 
+def test_another_shot_is_asked_about_though_its_light_is_the_same():
+    subject = SteadyEstimator(Counting())
+    for index in range(4):
+        subject.estimate(Frame(picture(100), index, index / RATE, cut=index == 2), matte(), picture(50))
+    assert subject.asked == 2
+
+
 def test_an_interval_of_0_asks_at_every_frame():
     still = (picture(100), matte(), picture(50))
     assert asked_at(SteadyEstimator(Counting(), interval=0), [still] * 4) == [0, 1, 2, 3]

@@ -52,7 +52,7 @@ class Look:
 class RVMMatting(Matting):
     """Recurrent: each matte builds on the frames before it.
 
-    Starts afresh by itself when the frame's size changes, and when index or time jump (see MAX_GAP_SECONDS).
+    Starts afresh by itself at a cut, when the frame's size changes, and when index or time jump (see MAX_GAP_SECONDS).
     If the network gives NaN, the frame is tried again without memory; if that fails too, the last good matte
     of this size stands in (or an empty one), and a warning is logged once.
 
@@ -255,7 +255,7 @@ class RVMMatting(Matting):
         return max(1, int(size[0] * ratio)), max(1, int(size[1] * ratio))
 
     def _continues(self, frame: Frame) -> bool:
-        if self._last_frame is None:
+        if self._last_frame is None or frame.cut:
             return False
         size, index, seconds = self._last_frame
         return frame.size == size and frame.index >= index and 0 <= frame.seconds - seconds <= MAX_GAP_SECONDS

@@ -38,6 +38,10 @@ class SteadyEstimator:
         self.patience = 1.0  # factor on interval and change, for who has no time
         self._estimator = estimator
         self._interval = interval
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget; the next frame is asked about."""
         self._answer: ToneCurves | None = None
         self._light = np.full(7, np.inf)  # at the last answer
         self._seconds = 0.0
@@ -46,7 +50,12 @@ class SteadyEstimator:
         """This frame's curves, or the last ones where it looks as it did then; None as `Estimator.estimate` says."""
         light = _light(frame.rgb, matte.alpha, backdrop)
         in_time = 0 <= frame.seconds - self._seconds < self._interval * self.patience
-        if self._answer is None or not in_time or np.abs(light - self._light).max() > CHANGE * self.patience:
+        if (
+            frame.cut
+            or self._answer is None
+            or not in_time
+            or np.abs(light - self._light).max() > CHANGE * self.patience
+        ):
             thumbnails = make_thumbnails(frame.rgb, matte, backdrop, self._estimator.side)
             self._answer = self._estimator.estimate(thumbnails, frame.levels)
             self._light, self._seconds = light, frame.seconds
