@@ -16,6 +16,7 @@ from statistics import fmean
 
 import cv2
 import numpy as np
+from PIL import Image
 from skimage.metrics import mean_squared_error
 from tqdm import tqdm
 from tyro.conf import Positional
@@ -28,7 +29,7 @@ from video_harmonizer.evaluation.metrics import psnr
 from video_harmonizer.frame import Matte
 from video_harmonizer.harmonizers.duconet_estimator import DucoNetEstimator, load_duconet
 from video_harmonizer.iharmony4 import Sample, list_entries, read_sample, resize
-from video_harmonizer.sinks.staging import check_output_file
+from video_harmonizer.staging import check_output_file, check_suffix
 from video_harmonizer.thumbnails import bounding_box, make_thumbnails, shrink
 
 log = logging.getLogger(__name__)
@@ -100,8 +101,9 @@ def check(
 
     CROP, a picture, gets the middle of the foreground where most is lost: composite, answer enlarged, result.
     """
-    for path in (json, crop):
+    for option, path, suffix in (("--json", json, ".json"), ("--crop", crop, ".png")):
         if path:
+            check_suffix(option, path, suffix)
             check_output_file(path)
     estimator = load_duconet(weights, assemble.choose_engine("auto", device), side)
     found: list[Transfer] = []
@@ -129,7 +131,7 @@ def check(
         table = [asdict(transfer) | {"lost": transfer.lost} for transfer in found]
         json.write_text(dumps(table, indent=2) + "\n", encoding="utf-8")
     if crop:
-        cv2.imwrite(str(crop), worst[1][..., ::-1])
+        Image.fromarray(worst[1]).save(crop)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from benchmarks.command_line import run
 from video_harmonizer import weights
 from video_harmonizer.assemble import choose_device
 from video_harmonizer.engine import make_engine
+from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
 from video_harmonizer.harmonizers.estimator import load_estimator
 from video_harmonizer.thumbnails import make_thumbnails
@@ -40,6 +41,8 @@ def main(
             inside = rgb[mask > 127].astype(int)
             changed = np.stack([quantize(curves.table)[c][inside[:, c]] for c in range(3)], 1)
             changes.append(np.abs(changed - inside).mean())
+    if not changes:
+        raise InputError(f"{data}: {len(rows)} of its photographs in split 'val' have masks, and none shows enough")
     print(
         f"{estimator.name}: {len(changes)} photographs, change of the foreground in levels: "
         f"mean {np.mean(changes):.2f}, median {np.median(changes):.2f}, largest {np.max(changes):.2f}"

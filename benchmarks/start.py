@@ -17,6 +17,7 @@ import tyro
 
 from benchmarks.command_line import run
 from video_harmonizer.benchmark.clip import make_clip
+from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.results import aligned
 
 # in the process that is measured: its clock is that of the one that starts it
@@ -40,7 +41,7 @@ sys.exit(main())
 
 
 def start(clip: Path, cache: Path, options: list[str]) -> tuple[float, bool]:
-    """Seconds until the first frame, and whether torch was imported. Raises SystemExit on failure."""
+    """Seconds until the first frame, and whether torch was imported. Raises InputError on failure."""
     output = clip.with_name("start.mp4")
     command = [sys.executable, "-c", PROGRAM, "video", str(clip), "--background", "demo", "--output", str(output)]
     environment = os.environ | {"HARMONIZER_CACHE": str(cache)}
@@ -48,7 +49,7 @@ def start(clip: Path, cache: Path, options: list[str]) -> tuple[float, bool]:
     done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("first ")), None)
     if done.returncode or line is None:
-        raise SystemExit(f"the start failed:\n{done.stderr}")
+        raise InputError(f"the start failed, after which it said:\n{done.stderr}")
     _, moment, torch = line.split()
     return float(moment) - began, torch == "True"
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-import cv2
 import numpy as np
 import tyro
+from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.command_line import run
@@ -44,9 +44,8 @@ def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO", 
     names = []
     for number, (composite, mask, real) in enumerate(triples, 1):
         names.append(f"c{number}_1_1.png")
-        pictures = (composite[..., ::-1], mask, real[..., ::-1])  # OpenCV writes BGR
-        for folder, stem, picture in zip(folders, ("_1_1", "_1", ""), pictures, strict=True):
-            cv2.imwrite(str(folder / f"c{number}{stem}.png"), picture)
+        for folder, stem, picture in zip(folders, ("_1_1", "_1", ""), (composite, mask, real), strict=True):
+            Image.fromarray(picture).save(folder / f"c{number}{stem}.png")
     (root / subset / f"{subset}_{split}.txt").write_text("".join(f"{name}\n" for name in names))
 
 

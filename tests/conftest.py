@@ -53,3 +53,24 @@ def display() -> Iterator[str]:
     yield name
     server.terminate()
     server.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photographs to train on, not to be written to."""
+    from photographs import make_data
+
+    return make_data(tmp_path_factory.mktemp("training") / "data")
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """A dataset in iHarmony4's layout: three pictures in HCOCO, two in Hday2night."""
+    from triples import SHARES, triple
+
+    from benchmarks.synthetic_iharmony4 import write_dataset  # brings torch, which few tests need
+
+    root = tmp_path / "dataset"
+    write_dataset(root, [triple(share, seed) for seed, share in enumerate(SHARES)])
+    write_dataset(root, [triple(0.3, seed) for seed in (10, 11)], "Hday2night")
+    return root

@@ -29,6 +29,8 @@ LAYERS = {
     "video_harmonizer.view": NOUNS,
     "video_harmonizer.yuv": NOUNS,
     "video_harmonizer.iharmony4": NOUNS,
+    "video_harmonizer.numbered": NOUNS,
+    "video_harmonizer.staging": NOUNS,
     "video_harmonizer.weights": NETWORKS,
     "video_harmonizer.engine": NETWORKS,
     "video_harmonizer.thumbnails": NETWORKS,

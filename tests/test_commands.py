@@ -30,6 +30,7 @@ from red_person import (
 )
 
 from video_harmonizer import commands
+from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Views
 from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.pipeline import Pipeline
@@ -473,16 +474,19 @@ def test_run_stopped_before_its_first_frame_leaves_nothing(
     assert capsys.readouterr().err == "stopped before anything was finished\n"
 
 
-def test_second_ctrl_c_ends_at_once_and_keeps_what_there_is_apart(
+def test_failure_while_a_stopped_file_is_finished_keeps_what_there_is_apart(
     clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
+    def fail(self: VideoFileSink) -> None:
+        raise InputError(f"{tmp_path / 'out.mp4'}: can't be written (disk full)")
+
     compose = Pipeline.compose
     monkeypatch.setattr(
         Pipeline, "compose", lambda self, frame, matte: (compose if frame.index < 3 else interrupt)(self, frame, matte)
     )
-    monkeypatch.setattr(VideoFileSink, "close", interrupt)
+    monkeypatch.setattr(VideoFileSink, "close", fail)
     (tmp_path / "out.mp4").write_bytes(b"precious")
-    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 130
+    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 2
     assert (tmp_path / "out.mp4").read_bytes() == b"precious"
     assert len(read_video(tmp_path / "out.partial.mp4")) == 3
     assert f"{tmp_path / 'out.partial.mp4'}: holds what was done before it failed" in caplog.messages
@@ -499,7 +503,12 @@ def test_program_error_is_not_hidden(clip: Path, weights: Path, tmp_path: Path, 
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_logging_is_left_as_it_was(clip: Path, weights: Path, tmp_path: Path):
+def test_logging_and_signals_are_left_as_they_were(clip: Path, weights: Path, tmp_path: Path):
     before = list(logging.getLogger().handlers)
-    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 0
+    kept = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 0
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, kept)
     assert logging.getLogger().handlers == before

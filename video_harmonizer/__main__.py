@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -44,14 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     warnings = WarningList()
     logging.getLogger().addHandler(warnings)
-    if threading.current_thread() is threading.main_thread():  # no other may set what signals do
-        # what ends a service or a container ends the run as Ctrl-C does: with a playable file
-        for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):  # the latter of a closed terminal
-            if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:  # nohup ignores it
-                signal.signal(ending, signal.default_int_handler)
     try:
         try:
-            with logging_redirect_tqdm():
+            with logging_redirect_tqdm(), endings_as_ctrl_c():
                 return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)
         finally:
             print(end="", flush=True)  # now, where it can still be told that nobody reads it; there may be no stdout
@@ -66,6 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     finally:
         logging.getLogger().removeHandler(warnings)
+
+
+@contextmanager
+def endings_as_ctrl_c() -> Iterator[None]:
+    """What ends a service, a container or a terminal ends the run as Ctrl-C does: with a playable file."""
+    taken = []
+    if threading.current_thread() is threading.main_thread():  # no other may set what signals do
+        endings = [signal.SIGTERM, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGTERM]
+        taken = [ending for ending in endings if signal.getsignal(ending) is signal.SIG_DFL]  # nohup ignores the latter
+    for ending in taken:
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for ending in taken:
+            signal.signal(ending, signal.SIG_DFL)
 
 
 def parse(arguments: Sequence[str]) -> Any:

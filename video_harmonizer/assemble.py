@@ -16,15 +16,16 @@ from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_estimator
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.chroma import ChromaKey
 from video_harmonizer.matting.clip import MatteClip
+from video_harmonizer.numbered import PRINTF_NUMBER
 from video_harmonizer.options import NETWORKS, HarmonizerOptions, ImageOptions, LiveOptions, Options, VideoOptions
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.rendering.views import size_of
 from video_harmonizer.sinks import Sink
-from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, PRINTF_NUMBER, ImageFileSink, ImageSequenceSink
-from video_harmonizer.sinks.staging import cannot_write, check_output_file, check_suffix
+from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, ImageFileSink, ImageSequenceSink
 from video_harmonizer.sources import open_source
 from video_harmonizer.sources.image import is_sequence
+from video_harmonizer.staging import cannot_write, check_output_file, check_suffix
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import INTERVAL, Estimator, SteadyEstimator
 from video_harmonizer.weights.registry import REGISTRY
@@ -159,7 +160,7 @@ def make_matting(options: Options, engine: Engine, source: SourceInfo, cleanup: 
                 "GPL-3.0) once, with python -m video_harmonizer weights download rvm_mobilenetv3"
             )
     if not weights.available(name):
-        log.info("%s: not downloaded yet", name)
+        log.info("%s: not downloaded yet, or not intact", name)
         download_weights(name)
     path = weights.path(name)
     return RVMMatting(load_rvm(path, name), options.downsample_ratio, engine, name)

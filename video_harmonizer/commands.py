@@ -20,12 +20,12 @@ from video_harmonizer.pipeline import Pipeline, Run, run
 from video_harmonizer.report import Report, WarningList
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import ImageFileSink
-from video_harmonizer.sinks.staging import staged
 from video_harmonizer.sinks.window import QUIT, WindowSink
 from video_harmonizer.sinks.writer import ThreadedWriter
 from video_harmonizer.sources import Source, open_source
 from video_harmonizer.sources.image import files_of, read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
+from video_harmonizer.staging import staged
 from video_harmonizer.temporal.budget import EFFORTS, EFFORTS_OF_CURVES, FrameBudget
 
 log = logging.getLogger(__name__)

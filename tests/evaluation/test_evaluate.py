@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from triples import SHARES, perfect_curves, triple
 
 from benchmarks.synthetic_iharmony4 import write_dataset
 from video_harmonizer.evaluation.evaluate import THREADS, Case, Estimate, evaluate, milliseconds, render
@@ -14,11 +15,11 @@ from video_harmonizer.harmonizers.estimator import NoHarmonizer
 from video_harmonizer.iharmony4 import Sample, list_entries, read_sample
 from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
 
-from .conftest import SHARES, perfect_curves, triple
-
 
 def cases_of(root: Path, estimate: Estimate, size: int | None = None) -> list[Case]:
-    return [case for case, _ in evaluate(list_entries(root, "test"), estimate, size)]
+    cases = [case for case, _ in evaluate(list_entries(root, "test"), estimate, size)]
+    assert cases
+    return cases
 
 
 def test_perfect_harmonizer_leaves_no_error(dataset: Path):

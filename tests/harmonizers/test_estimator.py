@@ -1,5 +1,6 @@
 """The estimator: what the network is shown, what becomes of its answer, and what it is when there is none."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +113,7 @@ def test_answer_that_is_not_finite_is_none_and_said_once(value: float, caplog: p
 
 
 def test_pieces_that_sum_to_nothing_give_no_nan():
-    curves = estimate(torch.zeros(2, 3, 64))
-    assert curves is None or np.isfinite(curves.table).all()
+    assert S2CRNet.knots(torch.zeros(1, 2, 3, 64)).isfinite().all()
 
 
 def test_without_a_harmonizer_nothing_changes():
@@ -179,11 +179,20 @@ def test_our_own_files_say_which_variant_they_are(tmp_path: Path, stages: int, s
         assert torch.equal(step.ask(*given), wanted)
 
 
-def test_a_file_of_curvenet_says_so_itself(tmp_path: Path):
-    save_file(CurveNet().state_dict(), tmp_path / "ours.safetensors", {"network": "curvenet"})
-    subject = load_estimator("s2crnet", tmp_path / "ours.safetensors", CPU)
+def test_a_file_of_curvenet_says_so_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "ours.safetensors"
+    save_file(CurveNet().state_dict(), path, {"network": "curvenet"})
+    subject = load_estimator("s2crnet", path, CPU)
     assert subject.name == "curvenet"
     assert subject.estimate(thumbnails(), 256) is not None
+    assert f"{path}: weights of curvenet, which is taken instead of s2crnet" in caplog.messages
+
+
+def test_a_file_of_another_kind_of_network_is_refused_by_its_name(tmp_path: Path):
+    save_file({"weight": torch.zeros(1)}, tmp_path / "ours.safetensors", {"network": "duconet"})
+    with pytest.raises(InputError, match=r"weights of duconet, wanted curvenet's; give others, or the option"):
+        load_estimator("curvenet", tmp_path / "ours.safetensors", CPU)
 
 
 @pytest.mark.parametrize(("scene", "strength"), [(0.5, 1.0), (0.1, 1.0), (0.05, 0.5), (0.01, 0.1)])

@@ -9,9 +9,8 @@ from clips import moving_picture
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
-from video_harmonizer.sinks import image_files
+from video_harmonizer.numbered import PRINTF_NUMBER
 from video_harmonizer.sinks.image_files import ImageFileSink, ImageSequenceSink
-from video_harmonizer.sources import image as sources_image
 
 ONE = SourceInfo("photo.jpg", 64, 48, None, frames=1)
 RGB = moving_picture(0, 64, 48)
@@ -104,10 +103,9 @@ def test_a_sequence_is_numbered_from_zero(tmp_path, name, first):
 
 @pytest.mark.parametrize("name", ["my%20dog.png", "%5d.png", "50%of.png"])
 def test_only_numbers_that_fill_up_with_zeros_name_a_sequence(name: str):
-    for number in (image_files.PRINTF_NUMBER, sources_image.PRINTF_NUMBER):  # read as they are written
-        assert number.search(name) is None
-        assert number.search("%d.png")
-        assert number.search("a%012d.png")
+    assert PRINTF_NUMBER.search(name) is None
+    assert PRINTF_NUMBER.search("%d.png")
+    assert PRINTF_NUMBER.search("a%012d.png")
 
 
 def test_names_that_differ_in_case_alone_are_taken_too(tmp_path):

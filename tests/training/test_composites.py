@@ -7,14 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from photographs import make_data, write_index
 from torch import Tensor
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.training import composites
 from video_harmonizer.training.composites import CompositeDataset, Mixture
 from video_harmonizer.training.photographs import Photographs, read_luts
-
-from .conftest import make_data, write_index
 
 SIDE = 48
 

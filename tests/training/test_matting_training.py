@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from clips import make_clip
+from photographs import figure, photograph, write_index
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -38,8 +39,6 @@ from video_harmonizer.training.runs import narrowed
 from video_harmonizer.training.settings import Training
 from video_harmonizer.training.shots import FRAMES, ShotDataset, beside, filmed, purify, walking
 from video_harmonizer.training.teacher import STRETCH, Shot, Teacher, find_clips
-
-from .conftest import figure, photograph, write_index
 
 RED = np.array([200, 30, 30], np.uint8)
 

@@ -6,11 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from photographs import make_data
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.training.photographs import Photographs, read_luts
-
-from .conftest import make_data
 
 
 @pytest.fixture

@@ -1,19 +1,15 @@
 """A cache of one's own, and a server to fill it from."""
 
 import hashlib
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from file_server import CONTENT, FileServer
 
 from video_harmonizer.weights import download
 from video_harmonizer.weights.registry import Weights
-
-from .file_server import FileServer
-
-CONTENT = random.Random(0).randbytes(1_000_000)
 
 
 @pytest.fixture(autouse=True)

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from file_server import CONTENT, FileServer
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.weights import cache, download
 from video_harmonizer.weights.registry import Weights
-
-from .conftest import CONTENT
-from .file_server import FileServer
 
 
 def only_partial_files(folder: Path) -> bool:

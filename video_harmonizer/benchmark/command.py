@@ -22,7 +22,7 @@ from video_harmonizer.evaluation.results import aligned
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.options import NETWORKS, BenchOptions, Options
 from video_harmonizer.sinks.encoding import Encoding
-from video_harmonizer.sinks.staging import staged
+from video_harmonizer.staging import staged
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """What is measured at one size from end to end: file to file, live, and the textbook's way."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +46,12 @@ class Trial:
         return VideoFileSink(self.clip.with_name("out.mp4"), info.width, info.height, info, preset=self.preset)
 
     def end_to_end(self, to_file: bool) -> Speed:
-        """From a file to a file, or to the picture only, on a long run: the first frames out are not counted."""
+        """From a file to a file, or as live video to the picture only; on a long run: the first frames don't count."""
         self.memory.start()
-        source = self.open()
+        source = PrefetchSource(self.open())
         outputs = [(VIEW, ThreadedWriter(self.sink(source.info)))] if to_file else []
+        if not to_file:  # as a camera, which reads in a thread of its own, too
+            source.info = replace(source.info, live=True)
         skipped = min(STEADY, (self.frames - 1) // 2)
         began = _now()
 
@@ -59,7 +61,7 @@ class Trial:
                 began = _now()
             return True
 
-        done = run(PrefetchSource(source), self.pipeline, outputs, start)
+        done = run(source, self.pipeline, outputs, start)
         if done.interrupted:
             raise KeyboardInterrupt
         return self._speed(began, done.frames_out - 1 - skipped)

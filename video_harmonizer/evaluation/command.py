@@ -16,7 +16,7 @@ from video_harmonizer.evaluation.results import Results, aligned, table
 from video_harmonizer.evaluation.sheet import page
 from video_harmonizer.iharmony4 import list_entries
 from video_harmonizer.options import EvaluateOptions
-from video_harmonizer.sinks.staging import staged
+from video_harmonizer.staging import staged
 from video_harmonizer.weights.cache import sha256_of
 
 RESOLUTIONS = {"256": 256, "full": None}

@@ -23,7 +23,7 @@ from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.fit import fit_curves
 from video_harmonizer.iharmony4 import Sample, list_entries
 from video_harmonizer.options import CompareOptions, Harmonizer, HarmonizerOptions
-from video_harmonizer.sinks.staging import staged
+from video_harmonizer.staging import staged
 from video_harmonizer.weights.cache import sha256_of
 from video_harmonizer.weights.registry import REGISTRY
 
@@ -116,7 +116,8 @@ def choose(options: CompareOptions) -> dict[str, HarmonizerOptions]:
         known = [name for name in NAMES if name in REGISTRY and weights.available(name)]
         names = {"reinhard", *known, *(["duconet"] if given else [])}
     else:
-        names = set(options.harmonizers.split(",")) - {"none"}  # the composites stand in the table anyway
+        # without none: the composites stand in the table anyway
+        names = {name.strip() for name in options.harmonizers.split(",")} - {"none"}
     for name in sorted(names - set(NAMES)):
         raise InputError(f"--harmonizers {options.harmonizers}: {name!r} is none; give some of {','.join(NAMES)}")
     if "duconet" in names and not given and "duconet" not in REGISTRY:

@@ -9,12 +9,12 @@ import numpy as np
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
+from video_harmonizer.numbered import PRINTF_NUMBER, is_pattern
 from video_harmonizer.pixels import to_depth
-from video_harmonizer.sinks.staging import StagedFile, cannot_write, check_folder, free_name, nothing_came
+from video_harmonizer.staging import StagedFile, cannot_write, check_folder, free_name, nothing_came
 
 DEEP_SUFFIXES = {".png", ".tif", ".tiff"}  # that hold 16 bits a channel
 IMAGE_SUFFIXES = DEEP_SUFFIXES | {".jpg", ".jpeg", ".webp"}
-PRINTF_NUMBER = re.compile(r"%(?:0\d+)?d")
 
 
 class ImageFileSink:
@@ -142,8 +142,7 @@ class ImageSequenceSink:
 def _are_read_from(folder: Path, name: Path) -> bool:
     """Whether a name, if it is a folder's or a pattern, stands for pictures in that folder."""
     try:
-        is_pattern = "*" in name.name or "?" in name.name or PRINTF_NUMBER.search(name.name)
-        return folder == (name.parent if is_pattern and not name.exists() else name).resolve()
+        return folder == (name.parent if is_pattern(name) and not name.exists() else name).resolve()
     except OSError:  # the name is too long, if it is a file's at all
         return False
 

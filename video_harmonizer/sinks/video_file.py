@@ -17,7 +17,7 @@ from video_harmonizer.frame import SourceInfo
 from video_harmonizer.sinks.audio import AudioCopy
 from video_harmonizer.sinks.encoding import Encoding
 from video_harmonizer.sinks.original import Original
-from video_harmonizer.sinks.staging import StagedFile, cannot_write, nothing_came
+from video_harmonizer.staging import StagedFile, cannot_write, nothing_came
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 # For the muxer. Every two seconds what is there is written out, so that it can be played after a crash. MP4 comes

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.frame import Frame, SourceInfo
+from video_harmonizer.numbered import PRINTF_NUMBER, is_pattern
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +22,11 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".t
 SEVERAL = {"PNG", "TIFF", "WEBP"}  # may hold several pictures; in JPEG (MPO) others are the same or smaller
 # OpenCV reads more, larger and more damaged pictures than Pillow
 BEYOND_PILLOW = (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError)
-PRINTF_NUMBER = re.compile(r"%(?:0\d+)?d")  # not %20d, a blank in an address
 
 
 def is_sequence(path: Path) -> bool:
     """Whether the name stands for several pictures: a folder, ``frames/%04d.png`` or ``frames/*.png``."""
-    is_pattern = bool(PRINTF_NUMBER.search(path.name)) or "*" in path.name or "?" in path.name
-    return path.is_dir() or (is_pattern and not path.exists())
+    return path.is_dir() or (is_pattern(path) and not path.exists())
 
 
 def files_of(path: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """The user's cache of downloaded weights: a file beside its recorded checksum, and checked against it."""
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -27,7 +28,13 @@ def location(weights: Weights) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """The file's SHA-256, in hex."""
+    """The file's SHA-256, in hex. A start asks for it several times: read once, unless the file changes."""
+    now = path.stat()
+    return _sha256(path, now.st_size, now.st_mtime_ns)
+
+
+@functools.cache
+def _sha256(path: Path, size: int, changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

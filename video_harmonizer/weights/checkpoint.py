@@ -69,8 +69,7 @@ def open_checkpoint(path: Path, kind: str, read: Callable[[], tuple[Network, Fac
 def _key(path: Path, kind: str) -> str:
     digest = hashlib.sha256(_code())
     digest.update(f"{kind} {path.suffix}".encode())  # by which it is known how to read it
-    with path.open("rb") as file:
-        digest.update(hashlib.file_digest(file, "sha256").digest())
+    digest.update(cache.sha256_of(path).encode())
     return digest.hexdigest()[:24]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from training.conftest import make_data
+from photographs import make_data
 
 from benchmarks.synthetic_iharmony4 import KINDS, Kind, validation_triples, write_dataset
 from video_harmonizer.iharmony4 import list_entries, read_sample, resize

@@ -1,10 +1,13 @@
 """A web server with one file, which can be told to misbehave."""
 
+import random
 import re
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+
+CONTENT = random.Random(0).randbytes(1_000_000)
 
 
 class FileServer:

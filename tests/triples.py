@@ -1,11 +1,8 @@
-"""A small dataset in iHarmony4's layout, whose composites some curve puts right exactly."""
-
-from pathlib import Path
+"""Composites that some curve puts right exactly."""
 
 import numpy as np
-import pytest
 
-from benchmarks.synthetic_iharmony4 import Triple, write_dataset
+from benchmarks.synthetic_iharmony4 import Triple
 from video_harmonizer.frame import ToneCurves
 
 SHARES = (0.02, 0.1, 0.5)  # of the foreground: one picture in each class
@@ -24,12 +21,3 @@ def perfect_curves() -> ToneCurves:
     """What undoes the composites of `triple`."""
     levels = np.arange(256, dtype=np.float32)
     return ToneCurves(np.tile(2 * (levels - 20) / 255, (3, 1)).clip(0, 1))
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    """Three pictures in HCOCO, two in Hday2night."""
-    root = tmp_path / "dataset"
-    write_dataset(root, [triple(share, seed) for seed, share in enumerate(SHARES)])
-    write_dataset(root, [triple(0.3, seed) for seed in (10, 11)], "Hday2night")
-    return root

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from photographs import make_data
 
 from benchmarks import ablation
 from benchmarks.command_line import run
-from training.conftest import make_data
 from video_harmonizer.harmonizers.curvenet import CurveNet
 
 STARTS_EQUAL = {"CurveNet", "a matrix of colours before the curves"}

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
 SIZES = ((80, 64), (64, 96), (72, 72), (70, 110))  # (height, width)
 TABLES = 62  # 60 for training, the rest for validation
@@ -56,9 +55,3 @@ def make_data(root: Path, mask_scale: float = 1.0) -> Path:
     luts = (identity + random.normal(0, 0.1, (TABLES, *identity.shape))).clip(0, 1)
     np.savez(root / "luts.npz", luts=luts.astype(np.float16))
     return root
-
-
-@pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder, not to be written to."""
-    return make_data(tmp_path_factory.mktemp("training") / "data")
