@@ -31,6 +31,7 @@ from video_harmonizer.training.runs import current_commit, export, is_exported, 
 from video_harmonizer.training.settings import Training, read_settings
 from video_harmonizer.training.supply import supply
 from video_harmonizer.training.task import Task
+from video_harmonizer.undisturbed import Undisturbed
 
 
 def make_task(settings: Training) -> Task:
@@ -51,7 +52,7 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     rank, processes, device = fabric.global_rank, fabric.world_size, fabric.device
     torch.manual_seed(settings.seed)
     make_folder(settings.output)
-    makers, commit = made_by(settings, processes), current_commit() or "unknown"  # now: files may change meanwhile
+    conditions, commit = made_by(settings, processes), current_commit() or "unknown"  # now: files may change meanwhile
     task = make(settings)
 
     network, discriminator = task.learner, PatchDiscriminator()
@@ -62,11 +63,14 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     parts = {"network": network, "averaged": averaged, "optimizer": optimizer}
     if settings.adversarial:
         parts |= {"discriminator": discriminator, "discriminator_optimizer": adversary_optimizer}
-    start = restore(settings, makers, parts)
+    start = restore(settings, conditions, parts)
     if (cast(Tensor, fabric.all_gather(torch.tensor(start))) != start).any():
         raise InputError(f"{settings.output}: not every machine has its checkpoint; give all one shared --output")
 
-    with Journal(settings.output, start, settings.steps, leads=rank == 0) as journal:
+    alone = processes == 1  # several can't agree on the step after which Ctrl-C ends them
+    with Journal(settings.output, start, settings.steps, leads=rank == 0) as journal, Undisturbed() as ending:
+        if alone:
+            ending.begin()
         batches = supply(task.learning, settings, start, rank, processes)
         for step, batch in enumerate(batches, start + 1):
             torch.manual_seed(settings.seed + step * processes + rank)  # chance, too, is the step's alone
@@ -97,8 +101,10 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
                 exported, about = task.exported(averaged.module)
                 export(settings, exported, {"commit": commit, **about}, step)
             # last, since a resumed run does not come back to what its checkpoint's step left undone
-            if rank == 0 and (step % settings.checkpoint_every == 0 or step == settings.steps):
-                save(settings, makers, parts, step)
+            if rank == 0 and (step % settings.checkpoint_every == 0 or step == settings.steps or ending.disturbed):
+                save(settings, conditions, parts, step)
+            if ending.disturbed:
+                raise KeyboardInterrupt
     if rank == 0 and not is_exported(settings):  # a finished run's that were moved away
         exported, about = task.exported(averaged.module)
         export(settings, exported, {**about, "commit": "unknown, exported again"}, settings.steps)
@@ -171,6 +177,9 @@ def main(arguments: Sequence[str]) -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

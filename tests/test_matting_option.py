@@ -225,12 +225,22 @@ def test_unknown_matting_is_answered_with_what_there_is(name: str, capsys: pytes
 
 
 @pytest.mark.parametrize("matting", ["chroma", "chroma:#00b140", "mattes"])
-@pytest.mark.parametrize(("option", "value"), [("--matting-weights", "rvm.pth"), ("--downsample-ratio", "0.5")])
-def test_settings_of_networks_are_refused_for_others(
-    matting: str, option: str, value: str, capsys: pytest.CaptureFixture
+def test_weights_of_networks_are_refused_for_others(matting: str, capsys: pytest.CaptureFixture):
+    given = ("--matting", matting, "--matting-weights", "rvm.pth")
+    said = refusal(capsys, "video", "frames", *PLAIN, "-o", "out.mp4", *given)
+    assert said == f"--matting-weights rvm.pth: for networks, and --matting {matting} is none; leave one of them out"
+
+
+@pytest.mark.parametrize("given", [("--matting", "chroma:#00b140"), ("--matting", "mattes"), None])
+def test_ratio_of_networks_is_told_to_be_unused_for_others(
+    given: tuple[str, str] | None, caplog: pytest.LogCaptureFixture
 ):
-    said = refusal(capsys, "video", "frames", *PLAIN, "-o", "out.mp4", "--matting", matting, option, value)
-    assert said == f"{option} {value}: for networks, and --matting {matting} is none; leave one of them out"
+    # settings files for a webcam have one
+    if given:
+        run_command("video", "frames", *PLAIN, "-o", "out/%d.png", "--downsample-ratio", "0.25", *given)
+    else:
+        run_command("image", "frames/0.png", "mattes/0.png", "-o", "out.png", "--downsample-ratio", "0.25")
+    assert "--downsample-ratio 0.25: not used, as no network finds the person" in caplog.messages
 
 
 def test_a_network_by_name_and_weights_by_file_are_one_too_many(capsys: pytest.CaptureFixture):
@@ -257,3 +267,28 @@ def test_settings_file_takes_any_matting(tmp_path: Path):
     arguments = ("frames", "--background", "#c81edc", "-o", "out/%d.png", "--config", "settings.toml")
     assert run_command("video", *arguments) == 0
     assert np.array_equal(read_picture(Path("out/2.png")), pasted(2))
+
+
+@pytest.mark.parametrize("how", ["mask", "mattes", "network"])
+def test_nobody_in_any_frame_is_told_and_reported(how: str, caplog: pytest.LogCaptureFixture):
+    for index in range(FRAMES):  # 1 for the person, as masks of classes have it
+        cv2.imwrite(f"mattes/{index}.png", np.ones((HEIGHT, WIDTH), np.uint8))
+    remedy = "masks and mattes are white (255) where the person is"
+    if how == "mask":
+        run_command("image", "frames/0.png", "mattes/0.png", "-o", "out.png", "--report", "r.json")
+    elif how == "mattes":
+        run_command("video", "frames", *PLAIN, "--matting", "mattes", "-o", "out/%d.png", "--report", "r.json")
+    else:
+        save_picture(Path("empty.png"), np.full((HEIGHT, WIDTH, 3), 128, np.uint8))
+        run_command("image", "empty.png", *PLAIN, "--matting", "bundled", "-o", "out.png", "--report", "r.json")
+        remedy = "another --matting, or a larger --downsample-ratio for small people, may see more"
+    (said,) = (message for message in caplog.messages if message.startswith("hardly anybody was found ("))
+    assert said.endswith(f"% of a picture at most); {remedy}")
+    assert said in json.loads(Path("r.json").read_text())["warnings"]
+
+
+def test_somebody_in_one_frame_is_enough(caplog: pytest.LogCaptureFixture):
+    for index in range(1, FRAMES):
+        cv2.imwrite(f"mattes/{index}.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    run_command("video", "frames", *PLAIN, "--matting", "mattes", "-o", "out/%d.png")
+    assert not [message for message in caplog.messages if "hardly anybody" in message]

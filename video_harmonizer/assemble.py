@@ -52,7 +52,9 @@ def check(options: Options) -> None:
 
 
 def _tell_unused(options: Options) -> None:
-    """Settings files give encoders' settings to all commands, so that they are no error where pictures are written."""
+    """Settings files serve several uses: what means nothing to this one is no error."""
+    if options.downsample_ratio is not None and not _has_network(options):
+        log.warning("--downsample-ratio %g: not used, as no network finds the person", options.downsample_ratio)
     if not isinstance(options, ImageOptions | VideoOptions | LiveOptions):
         return
     if options.output is not None and not _takes_pictures(options.output):
@@ -63,12 +65,15 @@ def _tell_unused(options: Options) -> None:
             log.warning("%s %s: not used, as it is for videos and none is written", option, value)
 
 
+def _has_network(options: Options) -> bool:
+    return options.matting in NETWORKS and not (isinstance(options, ImageOptions) and options.mask is not None)
+
+
 def check_matting(options: Options) -> None:
     """Raise InputError for a matting that there is not, and for settings that mean nothing to it."""
     name = options.matting
-    of_networks = {"--matting-weights": options.matting_weights, "--downsample-ratio": options.downsample_ratio}
     if isinstance(options, ImageOptions) and options.mask is not None:
-        named = {"--matting": None if name == Options.matting else name} | of_networks
+        named = {"--matting": None if name == Options.matting else name, "--matting-weights": options.matting_weights}
         for option, value in named.items():
             if value is not None:
                 who = f"the mask {options.mask} says who is in the picture"
@@ -86,9 +91,18 @@ def check_matting(options: Options) -> None:
             f"--matting {name}: neither known nor a file; give {', '.join(NETWORKS)}, chroma, chroma:#rrggbb, or a"
             " matte's video, folder of pictures or pattern such as mattes/%04d.png"
         )
-    for option, value in of_networks.items():
-        if value is not None:
-            raise InputError(f"{option} {value}: for networks, and --matting {name} is none; leave one of them out")
+    if options.matting_weights is not None:
+        which = f"for networks, and --matting {name} is none"
+        raise InputError(f"--matting-weights {options.matting_weights}: {which}; leave one of them out")
+
+
+def remedy_for_nobody(options: Options) -> str:
+    """What to do where this matting found no person."""
+    if _has_network(options):
+        return "another --matting, or a larger --downsample-ratio for small people, may see more"
+    if options.matting.split(":")[0] == "chroma":
+        return "all is taken for the screen; give its colour, as in chroma:#00b140"
+    return "masks and mattes are white (255) where the person is"
 
 
 def choose_device(name: str) -> str:

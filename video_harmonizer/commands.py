@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 TELL = "h"  # the key that hides or shows the line of numbers
 GLANCE = 0.02  # seconds between looks at the keyboard while there is nothing to show
+SOMEBODY = 0.005  # share of a picture: less, in all frames, is nobody
 INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 
 
@@ -186,6 +187,9 @@ def _process(
 
             done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
         _tell(options, done)
+        if done.frames_out and pipeline.estimator.largest < SOMEBODY:
+            share = f"{pipeline.estimator.largest:.1%} of a picture at most"
+            log.warning("hardly anybody was found (%s); %s", share, assemble.remedy_for_nobody(options))
         if report:
             report.publish_text(
                 Report.of(done, pipeline, engine, warnings.texts, budget.changes if budget else []).to_json()

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,20 @@ def test_without_a_harmonizer_the_result_is_the_composite(dataset: Path, tmp_pat
     results = json.loads(as_json.read_text())
     assert results["overall"] == results["composite"]
     assert results["weights_sha256"] is None
+
+
+@pytest.mark.parametrize("command", ["evaluate --harmonizer none", "compare --harmonizers none"])
+def test_files_are_written_though_nobody_reads_the_table(command: str, dataset: Path, tmp_path: Path):
+    as_json, as_html = tmp_path / "scores.json", tmp_path / "scores.html"
+    outputs = ["--dataset", str(dataset), "--json", str(as_json), "--html", str(as_html)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = [sys.executable, "-m", "video_harmonizer", *command.split(), *outputs]
+    done = subprocess.run(program, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
+    assert json.loads(as_json.read_text())
+    assert as_html.is_file()
 
 
 def test_broken_picture_is_counted_and_named(dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):

@@ -185,7 +185,7 @@ def test_a_plain_folder_of_photographs_is_enough(own_data: Path):
         path.unlink()
     luts = np.load(own_data / "luts.npz")["luts"]
     train = Photographs(own_data, "train")
-    assert len(train.rows) == 12  # of 13: every tenth is for validation
+    assert len(train.rows) == 11  # of 13: two are for validation
     sample = CompositeDataset(train, luts, 48, seed=0)[0]
     assert 0.01 < (sample["target_mask"] > 127).float().mean() < 0.9
 
@@ -216,7 +216,7 @@ def test_broken_pictures_are_skipped_and_counted_once(own_data: Path, caplog: py
     with caplog.at_level(logging.WARNING):
         supply = dataset(own_data)
     assert supply.photographs.skipped == ["08.png", "03_mask.png"]
-    assert "2 unreadable pictures skipped, the first is 08.png" in caplog.text
+    assert "2 unreadable or tiny pictures skipped, the first is 08.png" in caplog.text
     assert {"08.png", "03.png"}.isdisjoint(row.image for row in supply.photographs.rows)
     assert len(supply.photographs.rows) == 7
     for index in range(20):
@@ -240,6 +240,29 @@ def test_index_without_its_columns_is_an_input_error(tmp_path: Path):
 def test_unknown_split_is_an_input_error(data: Path):
     with pytest.raises(InputError, match="0 photographs in split 'test'; want 2 or more"):
         Photographs(data, "test")
+
+
+@pytest.mark.parametrize(("number", "kept"), [(4, 2), (15, 2), (20, 2), (30, 3)])
+def test_some_photographs_of_a_folder_are_kept_for_validation(number: int, kept: int, tmp_path: Path):
+    for index in range(number):
+        cv2.imwrite(str(tmp_path / f"{index:02}.png"), np.full((20, 30, 3), index, np.uint8))
+    train, val = (Photographs(tmp_path, split) for split in ("train", "val"))
+    assert (len(train.rows), len(val.rows)) == (number - kept, kept)
+    assert not train.images.keys() & val.images.keys()
+
+
+def test_few_photographs_are_refused_with_their_number(tmp_path: Path):
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.zeros((20, 30, 3), np.uint8))
+    with pytest.raises(InputError, match=r"3 photographs there, and no index\.csv; give 4 or more"):
+        Photographs(tmp_path, "train")
+
+
+def test_pictures_too_small_to_show_anything_are_skipped(own_data: Path, caplog: pytest.LogCaptureFixture):
+    cv2.imwrite(str(own_data / "02.png"), np.zeros((1, 1, 3), np.uint8))
+    photographs = Photographs(own_data, "train")
+    assert photographs.skipped == ["02.png"]
+    assert "1 unreadable or tiny pictures skipped, the first is 02.png" in caplog.messages
 
 
 def test_one_photograph_is_not_enough(own_data: Path):

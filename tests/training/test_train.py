@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -133,6 +134,32 @@ def test_stopped_and_resumed_run_equals_an_uninterrupted_one(
     assert ("discriminator_optimizer" in one) == (adversarial > 0)
     del one["settings"]["output"], other["settings"]["output"]
     assert same(one, other)
+    weights = "weights.safetensors"
+    assert same(load_file(whole.output / weights), load_file(settings.output / weights))
+
+
+def test_ctrl_c_finishes_the_step_and_keeps_it(
+    settings: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    settings = dataclasses.replace(settings, checkpoint_every=100)
+    whole = dataclasses.replace(settings, output=tmp_path / "whole")
+    train.train(whole)
+    learn = Harmonizing.loss
+
+    def disturbed(*given: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # people press it twice
+        return learn(*given)
+
+    (tmp_path / "run.toml").write_text(to_toml(settings))
+    with monkeypatch.context() as patch:
+        patch.setattr(Harmonizing, "loss", disturbed)
+        for step in (1, 2):
+            with pytest.raises(SystemExit, match="130"):
+                train.main([str(tmp_path / "run.toml")])
+            assert checkpoint(settings)["step"] == step
+            assert capsys.readouterr().err.endswith("stopped; the same command goes on from the last checkpoint\n")
+    train.train(settings)
     weights = "weights.safetensors"
     assert same(load_file(whole.output / weights), load_file(settings.output / weights))
 

@@ -58,11 +58,11 @@ def bench_command(options: BenchOptions) -> None:
             "memory": bench.memory.method,
         }
         results = Results(describe(engine.device), settings, sizes)
-        print("\n".join([aligned(results.table()), "", *results.notes()]))
         if as_json is not None:
             as_json.publish_text(results.to_json())
         if as_png is not None:
             as_png.publish_bytes(plot(results))
+        print("\n".join([aligned(results.table()), "", *results.notes()]))  # last: who reads it may have gone
 
 
 def _check(options: BenchOptions) -> None:

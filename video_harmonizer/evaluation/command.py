@@ -72,12 +72,12 @@ def evaluate_command(options: EvaluateOptions) -> None:
             "without_curves": sum(not case.answered for case in cases),  # scored as the composite that they are
         }
         rows, notes = table({estimator.name: results}), _notes(facts)
-        print("\n".join([aligned(rows), "", *notes]))
         if as_json is not None:
             as_json.publish_text(json.dumps(results.to_json() | facts, indent=2) + "\n")
         if as_html is not None and gallery is not None:
             title = f"{estimator.name} on the {options.split} split of {options.dataset.resolve().name}"
             as_html.publish_text(page(title, rows, notes, gallery))
+        print("\n".join([aligned(rows), "", *notes]))  # last: who reads it may have gone
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:

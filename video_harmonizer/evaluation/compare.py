@@ -95,7 +95,6 @@ def compare_command(options: CompareOptions) -> None:
             "published": [asdict(each) for each in PUBLISHED],
         }
         rows, notes = whole_table(results, costs), _notes(facts)
-        print("\n".join([aligned(rows), "", *notes]))
         if as_json is not None:
             as_json.publish_text(json.dumps(facts, indent=2) + "\n")
         if as_markdown is not None:
@@ -103,6 +102,7 @@ def compare_command(options: CompareOptions) -> None:
         if as_html is not None and gallery is not None:
             title = f"Harmonizers on the {options.split} split of {options.dataset.resolve().name}"
             as_html.publish_text(page(title, rows, notes, gallery))
+        print("\n".join([aligned(rows), "", *notes]))  # last: who reads it may have gone
 
 
 def choose(options: CompareOptions) -> dict[str, HarmonizerOptions]:

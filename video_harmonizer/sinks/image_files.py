@@ -136,7 +136,7 @@ class ImageSequenceSink:
         numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after), re.IGNORECASE)
         taken = sorted(entry.name for entry in self._folder.iterdir() if numbered.fullmatch(entry.name))
         if taken:
-            raise InputError(f"{path}: {taken[0]} is there already; give an empty or a new folder")
+            raise InputError(f"{path}: {taken[0]} is there already; give an empty folder")
 
 
 def _are_read_from(folder: Path, name: Path) -> bool:

@@ -64,6 +64,8 @@ class VideoFileSink:
         audio_from: Path | None = None,
         inputs: Iterable[Path] = (),
     ) -> None:
+        if not path.suffix:
+            raise InputError(f"{path}: no such folder; make it first for pictures, or name a video such as {path}.mp4")
         if path.suffix.lower() not in FORMATS:
             raise InputError(f"{path}: not a kind of video known here; use {', '.join(sorted(FORMATS))}")
         file_format = FORMATS[path.suffix.lower()]

@@ -35,6 +35,7 @@ class SteadyEstimator:
     def __init__(self, estimator: Estimator, interval: float = INTERVAL) -> None:
         self.name = estimator.name
         self.asked = 0  # how often, so far
+        self.largest = 0.0  # share of a picture that the person took, at most
         self.patience = 1.0  # factor on interval and change, for who has no time
         self._estimator = estimator
         self._interval = interval
@@ -49,6 +50,7 @@ class SteadyEstimator:
     def estimate(self, frame: Frame, matte: Matte, backdrop: np.ndarray) -> ToneCurves | None:
         """This frame's curves, or the last ones where it looks as it did then; None as `Estimator.estimate` says."""
         light = _light(frame.rgb, matte.alpha, backdrop)
+        self.largest = max(self.largest, float(light[-1]) / 255)
         in_time = 0 <= frame.seconds - self._seconds < self._interval * self.patience
         if (
             frame.cut

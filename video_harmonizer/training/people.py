@@ -106,8 +106,14 @@ def _clips(root: Path, held_out: tuple[str, ...], teacher: Teacher, split: str) 
     if not unseen and split == "val":
         what = f"held_out ({', '.join(held_out)}) names none of its clips" if held_out else "held_out names no clip"
         log.warning("%s: %s, so none is kept for validation", root, what)
-    chosen = [path for path in clips if (path in unseen) == (split == "val")]
-    return {str(path.relative_to(root).with_suffix("")): teacher.clip(path) for path in chosen}
+    stretches = {}
+    for path in clips:
+        if (path in unseen) == (split == "val"):
+            try:
+                stretches[str(path.relative_to(root).with_suffix(""))] = teacher.clip(path)
+            except InputError as error:
+                log.warning("%s; skipped", error)
+    return stretches
 
 
 def sure(alpha: np.ndarray) -> bool:

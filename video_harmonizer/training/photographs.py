@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 INDEX = "index.csv"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 SHORT_SIDE = 256  # photographs are kept in memory at this size
+SMALLEST = 16  # pixels a side of a picture that shows anything
 TRAINING_LUTS = 60  # of the tables in luts.npz; the others are kept for validation
 
 
@@ -35,7 +36,7 @@ class Photographs:
     """The photographs of a folder, decoded into memory.
 
     With an ``index.csv`` (columns source, image, mask, person, split) there are masks and a given split; without one
-    all pictures below the folder are taken, and every tenth is kept for validation.
+    all pictures below the folder are taken, and every tenth is kept for validation, of few every second to ninth.
     """
 
     def __init__(self, root: Path, split: str, only: Collection[str] | None = None) -> None:
@@ -48,7 +49,7 @@ class Photographs:
         self.masks = self._decode((row.mask for row in rows if row.mask), cv2.IMREAD_GRAYSCALE)
         self._check_levels()
         if self.skipped:
-            log.warning("%d unreadable pictures skipped, the first is %s", len(self.skipped), self.skipped[0])
+            log.warning("%d unreadable or tiny pictures skipped, the first is %s", len(self.skipped), self.skipped[0])
         self.rows = [row for row in rows if row.image in self.images and (row.mask in self.masks or not row.mask)]
         if len(self.rows) < 2 and only is None:
             raise InputError(f"{root}: {len(self.rows)} photographs in split {split!r}; want 2 or more")
@@ -64,7 +65,7 @@ class Photographs:
         pictures = {}
         for name in dict.fromkeys(names):
             picture = read_picture(self.root / name, flag)
-            if picture is None:
+            if picture is None or min(picture.shape[:2]) < SMALLEST:
                 self.skipped.append(name)
                 continue
             if flag == cv2.IMREAD_GRAYSCALE and 0 < picture.max() <= 127:
@@ -117,9 +118,12 @@ def _list_folder(root: Path, split: str) -> list[Row]:
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise InputError(f"{root}: no photographs there, and no {INDEX}; give a folder that has some")
-    return [
-        Row(str(path.relative_to(root)), "", None) for n, path in enumerate(paths) if (n % 10 == 9) == (split == "val")
-    ]
+    if len(paths) < 4:
+        what = f"{len(paths)} photographs there, and no {INDEX}"
+        raise InputError(f"{root}: {what}; give 4 or more, as 2 are kept for validation")
+    every = min(10, len(paths) // 2)
+    kept = {n: n % every == every - 1 for n in range(len(paths))}
+    return [Row(str(path.relative_to(root)), "", None) for n, path in enumerate(paths) if kept[n] == (split == "val")]
 
 
 def fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:

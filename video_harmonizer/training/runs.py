@@ -33,17 +33,17 @@ def made_by(settings: Training, processes: int) -> dict[str, Any]:
     return table
 
 
-def save(settings: Training, makers: Mapping[str, Any], parts: Mapping[str, Any], step: int) -> None:
+def save(settings: Training, conditions: Mapping[str, Any], parts: Mapping[str, Any], step: int) -> None:
     """Write the checkpoint whole or not at all.
 
     Args:
-        makers: of `made_by`.
+        conditions: of `made_by`.
         parts: name -> what has a ``state_dict``.
     """
     path = settings.output / CHECKPOINT
     partial = path.with_suffix(".partial")
     states = {name: part.state_dict() for name, part in parts.items()}
-    torch.save({"step": step, "settings": dict(makers), **states}, partial)
+    torch.save({"step": step, "settings": dict(conditions), **states}, partial)
     partial.replace(path)
 
 

@@ -1,5 +1,6 @@
 """What a run learns from and is validated on, and in which order."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -72,12 +73,21 @@ def supply(
         if firsts:
             # pinned memory and many workers matter where a GPU waits for samples
             batches = DataLoader(
-                dataset, batch_sampler=order, num_workers=settings.workers, pin_memory=torch.cuda.is_available()
+                dataset,
+                batch_sampler=order,
+                num_workers=settings.workers,
+                pin_memory=torch.cuda.is_available(),
+                worker_init_fn=ignore_ctrl_c,
             )
             try:
                 yield from batches
             except InputError as error:  # a worker's comes with its traceback before
                 raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
+
+
+def ignore_ctrl_c(worker: int) -> None:
+    """A terminal sends it to workers, too: they end with the process that they work for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class FixedSamples(Dataset):
