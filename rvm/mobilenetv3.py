@@ -1,7 +1,7 @@
 """The convolutions of MobileNetV3-Large (Howard et al., 2019, arXiv 1905.02244, table 1), its last stage dilated.
 
 Key names are torchvision's, as the published checkpoints have them; importing torchvision itself would add
-a second to every start.
+a second to a start that compiles networks.
 """
 
 from torch import Tensor, nn

@@ -1,6 +1,7 @@
 """The convolutions of SqueezeNet 1.1 (Iandola et al., 2016, arXiv 1602.07360).
 
-torchvision has them too, under the same key names, but importing it would add a second to every start.
+torchvision has them too, under the same key names, but importing it would add a second to a start that compiles
+networks.
 """
 
 import torch

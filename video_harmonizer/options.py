@@ -35,8 +35,8 @@ class MattingOptions:
     # Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors).
     matting_weights: File = None
 
-    # Scale at which the matting network looks, over 0 to 1. Default: longest side 512 pixels; for bundled 48,000 pixels
-    # in all, such as 292x164. Small, full-length people: more; a person filling a 1080p frame: 0.25.
+    # Size of the matting network's input as a fraction of the frame, over 0 to 1. Default: longest side 512 pixels; for
+    # bundled 48,000 pixels in all, such as 292x164. Small, full-length people: more; a person filling 1080p: 0.25.
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
 
 

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torchvision.models import squeezenet1_1
 
-from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.curves import render
-from video_harmonizer.harmonizers.s2crnet import CLASSES, S2CRNet, start_from_imagenet
+from video_harmonizer.harmonizers.s2crnet import CLASSES, S2CRNet
 from video_harmonizer.tone import sample
 from video_harmonizer.weights.load import load_into, read_state
 
@@ -137,44 +135,3 @@ def test_curves_are_near_the_identity_at_initialisation(inputs: Inputs, label: i
         torch.manual_seed(seed)
         parameters = S2CRNet().requires_grad_(False)(*inputs, label=label)
         assert np.abs(sample(S2CRNet.knots(parameters)[0].numpy(), 256) - np.linspace(0, 1, 256)).max() < 0.15
-
-
-@pytest.fixture
-def imagenet() -> torch.nn.Module:
-    """A network that wants normalised pictures, with biases that matter."""
-    torch.manual_seed(2)
-    features = squeezenet1_1(weights=None).features.eval().requires_grad_(False)
-    for name, value in features.named_parameters():
-        if name.endswith("bias"):
-            value.normal_(std=0.1)
-    return features
-
-
-@pytest.mark.parametrize("prefix", ["", "features."])
-def test_imagenet_encoder_gives_the_same_features_of_plain_rgb(imagenet: torch.nn.Sequential, prefix: str):
-    state = {prefix + key: value.clone() for key, value in imagenet.state_dict().items()}
-    before = {key: value.clone() for key, value in state.items()}
-    network = S2CRNet().requires_grad_(False)
-    start_from_imagenet(network, state, "a.pth")
-
-    picture = torch.rand((2, 3, 63, 70))
-    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    normalised = (picture - mean[:, None, None]) / deviation[:, None, None]
-    torch.testing.assert_close(network.squeezenet1_1(picture), imagenet[:12](normalised), rtol=1e-5, atol=1e-5)
-    assert all(torch.equal(state[key], value) for key, value in before.items())
-
-
-def test_encoder_with_missing_layers_is_refused(imagenet: torch.nn.Sequential):
-    state = {key: value for key, value in imagenet.state_dict().items() if not key.startswith("0.")}
-    with pytest.raises(InputError, match=r"a\.pth: .* keys missing \(first: 0\.weight\)"):
-        start_from_imagenet(S2CRNet(), state, "a.pth")
-
-
-def test_published_imagenet_features_are_taken(reference: Path):
-    network = S2CRNet()
-    features = read_state(reference / "weights/squeezenet1_1_features.pth")
-    start_from_imagenet(network, features, "a.pth")
-    last = [key for key in network.squeezenet1_1.state_dict() if key.endswith("weight")][-1]
-    theirs = features.get(last, features.get(f"features.{last}"))
-    assert theirs is not None
-    assert torch.equal(network.squeezenet1_1.state_dict()[last], theirs)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rvm import MattingNetwork
 from rvm.decoder import Features, States
-from rvm.refiner import EPSILON, FastGuidedFilter
+from rvm.refiner import FastGuidedFilter
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
@@ -91,7 +91,7 @@ def test_guided_filter_agrees_with_the_networks_own(size: tuple[int, int]):
     base[..., : size[0] // 2, :] = 0.5  # flat: there the answer is averaged
     wanted = FastGuidedFilter().coefficients(base.double(), answer.double(), answer)
     got = np.empty((2, 4, *size), np.float32)
-    fit_lines(base[0].numpy(), answer[0].numpy(), EPSILON, *got)
+    fit_lines(base[0].numpy(), answer[0].numpy(), *got)
     for one, other in zip(got, wanted, strict=True):
         np.testing.assert_allclose(one, other[0].numpy(), atol=1e-3)
 

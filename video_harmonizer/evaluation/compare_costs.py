@@ -1,4 +1,4 @@
-"""What a harmonizer costs: numbers learnt, arithmetic and time."""
+"""What a harmonizer costs: parameters, arithmetic and time."""
 
 from dataclasses import dataclass
 

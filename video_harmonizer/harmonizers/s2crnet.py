@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from rvm.squeezenet import squeezenet_features
 from video_harmonizer.harmonizers.curves import render
-from video_harmonizer.weights.load import load_into
 
 CLASSES = ("person", "animal", "food", "vehicle", "other")  # what a semantic label counts
 FEATURES = 512
@@ -117,30 +116,3 @@ class S2CRNet(nn.Module):
         if index.min() < 0 or index.max() >= len(CLASSES):
             raise ValueError(f"got label {label}; want 0..{len(CLASSES) - 1}: {', '.join(CLASSES)}")
         return nn.functional.one_hot(index, len(CLASSES)).to(like.dtype)  # (B, 5)
-
-
-def start_from_imagenet(network: S2CRNet, features: dict[str, Tensor], name: str) -> None:
-    """Take the encoder from SqueezeNet 1.1 features trained on ImageNet-normalised pictures.
-
-    The normalisation moves into the first convolution, which has no padding, so that the network takes plain
-    RGB 0..1 as the authors' does.
-
-    Args:
-        features: torchvision's ``features`` key names, with or without that prefix; later layers are ignored.
-        name: of their file, for messages.
-
-    Raises:
-        InputError: where the encoder's layers are not all there, in their shapes.
-    """
-    mean = torch.tensor([0.485, 0.456, 0.406])
-    deviation = torch.tensor([0.229, 0.224, 0.225])
-    encoder = network.squeezenet1_1
-    wanted = encoder.state_dict()
-    state = {key.removeprefix("features."): value for key, value in features.items()}
-    load_into(encoder, {key: value for key, value in state.items() if key in wanted}, name)
-    first = encoder[0]
-    assert isinstance(first, nn.Conv2d)
-    assert first.bias is not None
-    with torch.no_grad():
-        first.bias -= (first.weight * (mean / deviation)[:, None, None]).sum((1, 2, 3))
-        first.weight /= deviation[:, None, None]

@@ -9,7 +9,7 @@ import numpy as np
 
 from video_harmonizer.compiled import compiled
 
-EPSILON = 1e-5  # as `rvm.refiner.EPSILON`, which would bring torch
+EPSILON = 1e-5  # variance under which the source counts as flat; `rvm.refiner.EPSILON` would bring torch
 EDGE = -1  # alpha is neither 0 nor 255 for certain
 
 
@@ -41,9 +41,9 @@ def shrink(rgb: np.ndarray, scale: float, out: np.ndarray) -> None:
                 out[c, y, x] = (above + (below - above) * wy) * full
 
 
-# dividing as NumPy does: Python's check for zeros would cost half of the speed, and variance + epsilon is over zero
+# dividing as NumPy does: Python's check for zeros would cost half of the speed, and variance + EPSILON is over zero
 @partial(compiled, error_model="numpy")
-def fit_lines(base: np.ndarray, answer: np.ndarray, epsilon: float, a: np.ndarray, b: np.ndarray) -> None:
+def fit_lines(base: np.ndarray, answer: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
     """The guided filter's local regression, as `rvm.refiner.FastGuidedFilter` has it, in one pass.
 
     An engine would write sixteen averaged pictures to memory and read them again, in float32 since variances are
@@ -52,11 +52,10 @@ def fit_lines(base: np.ndarray, answer: np.ndarray, epsilon: float, a: np.ndarra
     Args:
         base: (3, h, w) float32 0..1, the source at low resolution.
         answer: (4, h, w) float32, residual R, G, B and alpha.
-        epsilon: variance under which the source counts as flat.
         a, b: (4, h, w) float32, slope and offset of each over R, G, B and their mean, written.
     """
     _, h, w = base.shape
-    ninth, third, little = np.float32(1 / 9), np.float32(1 / 3), np.float32(epsilon)
+    ninth, third, little = np.float32(1 / 9), np.float32(1 / 3), np.float32(EPSILON)
     source, wanted = np.zeros((h + 2, w + 2), np.float32), np.zeros((h + 2, w + 2), np.float32)
     xs, ys = np.empty(w + 2, np.float32), np.empty(w + 2, np.float32)
     products, squares = np.empty(w + 2, np.float32), np.empty(w + 2, np.float32)

@@ -14,7 +14,7 @@ from video_harmonizer.engine import Array, Engine, NetworkRecipe, ReadyNetwork, 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting import Matting
-from video_harmonizer.matting.kernels import EPSILON, apply_coefficients, fit_lines, shrink
+from video_harmonizer.matting.kernels import apply_coefficients, fit_lines, shrink
 from video_harmonizer.weights.checkpoint import Checkpoint, Facts, open_checkpoint
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class RVMMatting(Matting):
             return np.zeros_like(offsets), offsets
         if self._lines is None or self._lines.shape[1:] != offsets.shape:
             self._lines = np.empty((2, *offsets.shape), np.float32)
-        fit_lines(seen.picture[0], offsets, EPSILON, *self._lines)
+        fit_lines(seen.picture[0], offsets, *self._lines)
         return self._lines[0], self._lines[1]
 
     def rescale(self, scale: float) -> None:

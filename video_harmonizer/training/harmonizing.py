@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from video_harmonizer.harmonizers.curvenet import CurveNet
-from video_harmonizer.harmonizers.s2crnet import CurveRenderingModule, S2CRNet, start_from_imagenet
+from video_harmonizer.harmonizers.s2crnet import CurveRenderingModule, S2CRNet
+from video_harmonizer.training.imagenet import load_imagenet, take_plain_rgb
 from video_harmonizer.training.losses import foreground_mse, relative_l1, relative_l2
 from video_harmonizer.training.settings import Training
 from video_harmonizer.training.supply import make_datasets
@@ -60,10 +61,9 @@ def make_network(settings: Training) -> Network:
     """The network to train, its encoder from ImageNet where the settings give that."""
     network = S2CRNet(settings.stages) if settings.network == "s2crnet" else CurveNet()
     if settings.encoder:
-        donor = S2CRNet(1)
-        start_from_imagenet(donor, read_state(settings.encoder), str(settings.encoder))
         encoder = network.squeezenet1_1 if isinstance(network, S2CRNet) else network.encoder
-        load_into(encoder, donor.squeezenet1_1.state_dict(), str(settings.encoder))
+        load_imagenet(encoder, settings.encoder)
+        take_plain_rgb(encoder)
     if settings.weights:
         load_into(network, read_state(settings.weights), str(settings.weights))
     if isinstance(network, S2CRNet):

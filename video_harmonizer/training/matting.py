@@ -14,6 +14,7 @@ from rvm import MattingNetwork
 from rvm.network import downsample
 from video_harmonizer.errors import InputError
 from video_harmonizer.matting.rvm import suitable_ratio
+from video_harmonizer.training.imagenet import load_imagenet
 from video_harmonizer.training.people import People, Shot
 from video_harmonizer.training.settings import Training
 from video_harmonizer.training.shots import ShotDataset, purify
@@ -166,10 +167,7 @@ def make_network(settings: Training) -> MattingNetwork:
     """The network to train, from its own weights, from ImageNet's or from chance."""
     network = MattingNetwork("squeezenet")
     if settings.encoder:
-        encoder = cast(nn.Module, network.backbone.features)
-        state = {key.removeprefix("features."): value for key, value in read_state(settings.encoder).items()}
-        wanted = encoder.state_dict()  # torchvision's file has a classifier, too
-        load_into(encoder, {key: value for key, value in state.items() if key in wanted}, str(settings.encoder))
+        load_imagenet(cast(nn.Module, network.backbone.features), settings.encoder)
     if settings.weights:
         load_into(network, read_state(settings.weights), str(settings.weights))
     return network.to(memory_format=torch.channels_last)

@@ -89,7 +89,7 @@ def is_exported(settings: Training) -> bool:
 
 
 def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], step: int) -> None:
-    """Write the weights, in half precision where that reaches, and the settings beside them, whole or not at all."""
+    """Write the weights whole or not at all, in half precision where that reaches, and the settings beside them."""
     metadata = {**metadata, "step": str(step)}
     path = settings.output / WEIGHTS
     partial = path.with_suffix(".partial")
