@@ -426,6 +426,8 @@ def test_an_unwritable_folder_is_refused_before_the_first_frame():
         ({"codec": "aac"}, "--codec aac: it codes audio"),
         ({"preset": "quick"}, "--preset quick: libx264 does not take it"),
         ({"codec": "ffv1", "crf": 20}, "--crf: ffv1 has no such setting"),
+        ({"crf": 52}, "--crf 52: want 0, the best, to 51, the smallest; 18 to 28 suit"),
+        ({"crf": -1}, "--crf -1: want 0, the best, to 51"),
         ({"codec": "libvpx-vp9", "preset": "fast"}, "--preset: libvpx-vp9 has no such setting"),
         ({"codec": "prores_ks"}, r"a\.mp4: mp4 can't hold prores_ks; give another --codec or write \.mkv"),
     ],

@@ -164,6 +164,20 @@ def test_ctrl_c_finishes_the_step_and_keeps_it(
     assert same(load_file(whole.output / weights), load_file(settings.output / weights))
 
 
+def test_checkpoint_that_finds_no_room_leaves_the_one_before(settings: Training, monkeypatch: pytest.MonkeyPatch):
+    train.train(dataclasses.replace(settings, steps=1))
+    (settings.output / "checkpoint.pt").rename(settings.output / "kept")
+
+    def fill_the_disk(states: dict[str, Any], path: Path) -> None:
+        path.write_bytes(b"half of it")
+        raise RuntimeError("[enforce fail at inline_container.cc:664] unexpected pos\nframe #0")
+
+    monkeypatch.setattr(torch, "save", fill_the_disk)
+    with pytest.raises(InputError, match=r"checkpoint\.pt: can't be written \(.*unexpected pos\); make room, and"):
+        train.train(dataclasses.replace(settings, steps=1))
+    assert not list(settings.output.glob("*.partial"))
+
+
 def test_run_stopped_in_its_last_validation_still_exports_when_resumed(
     settings: Training, monkeypatch: pytest.MonkeyPatch
 ):

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 COMMON_CODECS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks", "ffv1")
 # Constant rate factors at which hardly an eye finds a difference; the encoders' own defaults are lower.
 DEFAULT_CRF = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libsvtav1": 24}
+LARGEST_CRF = {"libx264": 51, "libx265": 51, "libvpx-vp9": 63, "libsvtav1": 63}
 
 # Pixel formats, those that most players show first.
 EIGHT_BITS = ("yuv420p", "yuv422p", "yuv444p")
@@ -63,6 +64,11 @@ class Encoding:
         self.rate = info.rate or ASSUMED_RATE
         self._size, self._time_base = (width, height), time_base
         crf = DEFAULT_CRF.get(self.codec.name) if crf is None else crf
+        largest = LARGEST_CRF.get(self.codec.name)
+        if (
+            crf is not None and largest is not None and not 0 <= crf <= largest
+        ):  # FFmpeg would silently take the nearest
+            raise InputError(f"--crf {crf}: want 0, the best, to {largest}, the smallest; 18 to 28 suit")
         asked = {"crf": crf, "preset": preset}
         self._settings = {name: str(value) for name, value in asked.items() if value is not None}
         self._color = info.color

@@ -39,12 +39,20 @@ def save(settings: Training, conditions: Mapping[str, Any], parts: Mapping[str, 
     Args:
         conditions: of `made_by`.
         parts: name -> what has a ``state_dict``.
+
+    Raises:
+        InputError: it can't be written; the one before is left.
     """
     path = settings.output / CHECKPOINT
     partial = path.with_suffix(".partial")
     states = {name: part.state_dict() for name, part in parts.items()}
-    torch.save({"step": step, "settings": dict(conditions), **states}, partial)
-    partial.replace(path)
+    try:
+        torch.save({"step": step, "settings": dict(conditions), **states}, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # the latter of a disk that is full
+        partial.unlink(missing_ok=True)
+        what = f"{path}: can't be written ({first_line(error)})"
+        raise InputError(f"{what}; make room, and the same command goes on from the last checkpoint") from error
 
 
 def restore(settings: Training, now: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
