@@ -1,6 +1,7 @@
 """What the matting network learns from, what it minimizes, and a whole run on a dozen pictures and a clip."""
 
 import dataclasses
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -177,6 +178,17 @@ def test_a_broken_picture_does_not_mix_what_is_learnt_and_what_is_unseen(teacher
     assert len(learnt.scenes) + len(unseen.scenes) == len(names) - 1
     both = [*learnt.scenes, *(shot.frames[0] for shot in learnt.things)]
     assert not {scene.tobytes() for scene in both} & {scene.tobytes() for scene in unseen.scenes}
+
+
+def test_clip_that_cannot_be_read_is_skipped_and_named(
+    data: Path, clips: Path, teacher_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    folder = tmp_path / "clips"
+    shutil.copytree(clips, folder)
+    (folder / "junk.mp4").write_bytes(b"no video")
+    people = People(data, folder, ("garden",), Teacher(teacher_file, tmp_path / "mattes"), "train")
+    assert list(people.clips) == ["office"]
+    assert [message for message in caplog.messages if "junk.mp4" in message and message.endswith("; skipped")]
 
 
 def test_held_out_names_that_fit_no_clip_are_told(
