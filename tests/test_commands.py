@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -388,7 +389,9 @@ def test_no_effort_is_lowered_while_a_lower_one_is_being_made_nor_where_it_makes
 def fake_pipeline(busy: float, asked: list[float], **matting: object) -> Any:
     given = {"rescale": asked.append, "is_rescaling": lambda: False, "scalable": True} | matting
     timer, estimator = FakeTimer(busy), SimpleNamespace(patience=1.0)
-    return SimpleNamespace(timer=timer, estimator=estimator, matting=SimpleNamespace(**given))
+    pipeline = SimpleNamespace(timer=timer, estimator=estimator, matting=SimpleNamespace(**given))
+    pipeline.take = partial(Pipeline.take, pipeline)
+    return pipeline
 
 
 def test_file_is_shown_at_the_pace_at_which_it_was_filmed(monkeypatch: pytest.MonkeyPatch):

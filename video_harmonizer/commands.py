@@ -140,11 +140,10 @@ class LiveWatch:
 
     def after_frame(self, views: Views) -> bool:
         """Whether there is to be another one."""
-        busy, matting = self._pipeline.timer.busiest(), self._pipeline.matting
+        busy = self._pipeline.timer.busiest()
         # what frames cost while a network is being made for another size says nothing of either size
-        if not matting.is_rescaling() and self.budget.spent(busy, views.seconds):
-            self._pipeline.estimator.patience = self.budget.effort.patience
-            matting.rescale(self.budget.effort.scale)
+        if not self._pipeline.matting.is_rescaling() and self.budget.spent(busy, views.seconds):
+            self._pipeline.take(self.budget.effort)
         if self._window is None:
             return True
         while self._pace and (early := self._pace.early(views.seconds)) > 0:

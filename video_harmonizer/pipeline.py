@@ -17,6 +17,7 @@ from video_harmonizer.matting import Matting
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sources import Source
+from video_harmonizer.temporal.budget import Effort
 from video_harmonizer.temporal.cuts import CutDetector
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import SteadyEstimator
@@ -74,6 +75,11 @@ class Pipeline:
         """Before another source."""
         for part in (self.cuts, self.matting, self.estimator, self.smoother):
             part.reset()
+
+    def take(self, effort: Effort) -> None:
+        """Do so much for every frame from soon on."""
+        self.estimator.patience = effort.patience
+        self.matting.rescale(effort.scale)
 
     def process(self, frame: Frame) -> Views:
         """Make the renderer's views of one frame; frames come in order."""
