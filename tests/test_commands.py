@@ -389,7 +389,7 @@ def test_no_effort_is_lowered_while_a_lower_one_is_being_made_nor_where_it_makes
 def fake_pipeline(busy: float, asked: list[float], **matting: object) -> Any:
     given = {"rescale": asked.append, "is_rescaling": lambda: False, "scalable": True} | matting
     timer, estimator = FakeTimer(busy), SimpleNamespace(patience=1.0)
-    pipeline = SimpleNamespace(timer=timer, estimator=estimator, matting=SimpleNamespace(**given))
+    pipeline: Any = SimpleNamespace(timer=timer, estimator=estimator, matting=SimpleNamespace(**given))
     pipeline.take = partial(Pipeline.take, pipeline)
     return pipeline
 
