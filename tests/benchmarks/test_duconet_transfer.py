@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from checkpoints import duconet_checkpoint
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -41,7 +42,7 @@ def sample() -> Sample:
 
 
 def test_what_curves_can_say_is_not_lost_and_stays_sharp():
-    compared = compare(DucoNetEstimator(Standing(sideways=False), CPU, SIDE), sample())
+    compared = compare(DucoNetEstimator(duconet_checkpoint(Standing(sideways=False)), CPU, SIDE), sample())
     assert compared is not None
     transfer, panels = compared
     assert abs(transfer.lost) < 0.3
@@ -54,14 +55,17 @@ def test_what_curves_cant_say_is_told_as_lost():
     one = sample()
     ramp = np.linspace(0, 2 * 0.225 * 255, 256)[None, :, None]
     target = np.where(one.mask[..., None] > 0, np.clip(one.composite + ramp, 0, 255), one.composite).astype(np.uint8)
-    compared = compare(DucoNetEstimator(Standing(sideways=True), CPU, SIDE), Sample(one.composite, one.mask, target))
+    compared = compare(
+        DucoNetEstimator(duconet_checkpoint(Standing(sideways=True)), CPU, SIDE),
+        Sample(one.composite, one.mask, target),
+    )
     assert compared is not None
     assert compared[0].lost > 5
 
 
 def test_without_foreground_there_is_no_answer():
     one = sample()
-    estimator = DucoNetEstimator(Standing(sideways=False), CPU, SIDE)
+    estimator = DucoNetEstimator(duconet_checkpoint(Standing(sideways=False)), CPU, SIDE)
     assert compare(estimator, Sample(one.composite, np.zeros_like(one.mask), one.real)) is None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checkpoints import matting_checkpoint
+from checkpoints import fingerprint, matting_checkpoint
 from torch import nn
 
 from rvm import MattingNetwork
@@ -26,7 +26,7 @@ from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.sources import open_source
 from video_harmonizer.thumbnails import make_thumbnails
-from video_harmonizer.weights.load import fingerprint, read_state
+from video_harmonizer.weights.load import read_state
 
 openvino = pytest.importorskip("video_harmonizer.engine.openvino")
 TORCH = TorchEngine("cpu")

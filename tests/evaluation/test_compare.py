@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from checkpoints import duconet_checkpoint
 from safetensors.torch import save_file
 from torch import nn
 
@@ -212,7 +213,7 @@ def test_macs_grow_with_the_pixels():
 
 def test_cost_of_a_network_and_of_a_formula():
     network = DucoNet()
-    cost = cost_of(DucoNetEstimator(network, CPU, SIDE))
+    cost = cost_of(DucoNetEstimator(duconet_checkpoint(network), CPU, SIDE))
     assert cost.parameters == sum(one.numel() for one in network.parameters())
     assert cost.macs == macs(HarmonizeStep(network), SIDE)
     assert cost.milliseconds > 0

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from checkpoints import duconet_checkpoint
 from torch import Tensor, nn
 
 from video_harmonizer.engine import make_engine
@@ -176,7 +177,7 @@ def thumbnails(level: int | None = None) -> Thumbnails:
 
 def test_network_is_shown_the_normalised_composite_its_mask_and_opencvs_lab():
     network, seen = Standing(1, 0), thumbnails()
-    DucoNetEstimator(network, CPU, SIDE).estimate(seen, 256)
+    DucoNetEstimator(duconet_checkpoint(network), CPU, SIDE).estimate(seen, 256)
     image, mask, lab = (part[0].movedim(0, -1).numpy() for part in network.shown[-1])
     np.testing.assert_allclose(image * IMAGENET_DEVIATION + IMAGENET_MEAN, seen.background / 255, atol=1e-6)
     np.testing.assert_array_equal(mask[..., 0] * 255, seen.background_mask)
@@ -184,7 +185,7 @@ def test_network_is_shown_the_normalised_composite_its_mask_and_opencvs_lab():
 
 
 def test_curves_carry_the_networks_answer_over():
-    estimator = DucoNetEstimator(Standing(0.5, 0.3), CPU, SIDE)
+    estimator = DucoNetEstimator(duconet_checkpoint(Standing(0.5, 0.3)), CPU, SIDE)
     seen = thumbnails()
     curves = estimator.estimate(seen, 256)
     assert curves is not None
@@ -198,20 +199,20 @@ def test_engines_run_the_network(network: DucoNet, engine: str):
     if engine == "openvino":
         pytest.importorskip("video_harmonizer.engine.openvino", exc_type=ImportError)  # which silences its telemetry
     seen = thumbnails()
-    estimator = DucoNetEstimator(network, make_engine(engine, "cpu"), SIDE)
-    wanted = DucoNetEstimator(network, CPU, SIDE).harmonize(seen.background, seen.background_mask)
+    estimator = DucoNetEstimator(duconet_checkpoint(network), make_engine(engine, "cpu"), SIDE)
+    wanted = DucoNetEstimator(duconet_checkpoint(network), CPU, SIDE).harmonize(seen.background, seen.background_mask)
     assert wanted.shape == (SIDE, SIDE, 3)
     np.testing.assert_allclose(estimator.harmonize(seen.background, seen.background_mask), wanted, atol=1e-4)
 
 
 def test_there_is_no_answer_without_thumbnails():
     network = Standing(1, 0)
-    assert DucoNetEstimator(network, CPU, SIDE).estimate(None, 256) is None
+    assert DucoNetEstimator(duconet_checkpoint(network), CPU, SIDE).estimate(None, 256) is None
     assert not network.shown
 
 
 def test_answer_that_is_not_finite_is_none_and_told_once(caplog: pytest.LogCaptureFixture):
-    estimator = DucoNetEstimator(Standing(float("nan"), 0), CPU, SIDE)
+    estimator = DucoNetEstimator(duconet_checkpoint(Standing(float("nan"), 0)), CPU, SIDE)
     with caplog.at_level(logging.WARNING):
         assert estimator.estimate(thumbnails(), 256) is None
         assert estimator.estimate(thumbnails(), 256) is None
@@ -221,12 +222,12 @@ def test_answer_that_is_not_finite_is_none_and_told_once(caplog: pytest.LogCaptu
 @pytest.mark.parametrize("side", [0, 100, -8])
 def test_side_that_is_not_a_multiple_is_refused(network: DucoNet, side: int):
     with pytest.raises(ValueError, match=f"got a side of {side} pixels; want a multiple of 8"):
-        DucoNetEstimator(network, CPU, side)
+        DucoNetEstimator(duconet_checkpoint(network), CPU, side)
 
 
 def test_thumbnails_of_another_side_are_refused(network: DucoNet):
     with pytest.raises(ValueError, match=r"got a thumbnail of shape \(64, 64, 3\); want \(128, 128, 3\)"):
-        DucoNetEstimator(network, CPU, 128).estimate(thumbnails(), 256)
+        DucoNetEstimator(duconet_checkpoint(network), CPU, 128).estimate(thumbnails(), 256)
 
 
 def test_checkpoint_of_another_network_is_refused(tmp_path: Path):

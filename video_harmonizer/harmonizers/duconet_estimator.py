@@ -1,7 +1,9 @@
 """DucoNet in the pipeline: it harmonizes the thumbnail, and curves carry that over to full resolution."""
 
 import logging
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +16,8 @@ from video_harmonizer.harmonizers.duconet import MULTIPLE, DucoNet
 from video_harmonizer.harmonizers.fit import fit_curves
 from video_harmonizer.harmonizers.lab import opencv_lab
 from video_harmonizer.thumbnails import SIZE, Thumbnails
-from video_harmonizer.weights.load import fingerprint, load_into, read_metadata, read_state
+from video_harmonizer.weights.checkpoint import Checkpoint, Facts, open_checkpoint
+from video_harmonizer.weights.load import load_into, read_metadata, read_state
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class DucoNetEstimator:
     """The curves that come closest to what DucoNet makes of a thumbnail.
 
     Args:
+        network: of `load_duconet`.
         side: of the thumbnails in pixels, the resolution that the checkpoint was trained at: 256 or 1024.
 
     Raises:
@@ -65,14 +69,13 @@ class DucoNetEstimator:
 
     name = "duconet"
 
-    def __init__(self, network: DucoNet, engine: Engine, side: int = SIZE) -> None:
+    def __init__(self, network: Checkpoint[DucoNet], engine: Engine, side: int = SIZE) -> None:
         if side < MULTIPLE or side % MULTIPLE:
             raise ValueError(f"got a side of {side} pixels; want a multiple of {MULTIPLE}")
         self.side = side
         self._engine = engine
-        self.step = HarmonizeStep(network)
-        recipe = NetworkRecipe(f"{fingerprint(self.step)} {side}", lambda: (self.step, self.step.example(side)))
-        self._run = engine.prepare(recipe, exact=True)
+        self._network = network
+        self._run = engine.prepare(NetworkRecipe(f"{network.key} harmonize {side}", self._make), exact=True)
         self._warned = False
 
     def harmonize(self, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -102,6 +105,14 @@ class DucoNetEstimator:
             return None
         return fit_curves(thumbnails.background[inside], after, samples)
 
+    @cached_property
+    def step(self) -> HarmonizeStep:
+        """What the engine runs."""
+        return HarmonizeStep(self._network.network())
+
+    def _make(self) -> Any:
+        return self.step, self.step.example(self.side)
+
 
 def load_duconet(path: Path, engine: Engine, side: int | None = None) -> DucoNetEstimator:
     """An estimator with the weights of that file: the authors' checkpoint, or one trained here.
@@ -113,13 +124,17 @@ def load_duconet(path: Path, engine: Engine, side: int | None = None) -> DucoNet
     Raises:
         InputError: the file is not a checkpoint of this network, or says of itself a side that can't be.
     """
-    network = DucoNet()
-    load_into(network, read_state(path), str(path))
-    return DucoNetEstimator(network, engine, side or _side_of(path))
+
+    def read() -> tuple[DucoNet, Facts]:
+        network = DucoNet()
+        load_into(network, read_state(path), str(path))
+        return network, {"side": read_metadata(path).get("side", str(SIZE))}
+
+    checkpoint = open_checkpoint(path, "duconet", read)
+    return DucoNetEstimator(checkpoint, engine, side or _checked(checkpoint.about["side"], path))
 
 
-def _side_of(path: Path) -> int:
-    said = read_metadata(path).get("side", str(SIZE))
+def _checked(said: str, path: Path) -> int:
     if not said.isdecimal() or not int(said) or int(said) % MULTIPLE:
         raise InputError(
             f"{path}: says of itself side {said!r}, want a multiple of {MULTIPLE}; give the side of its training"

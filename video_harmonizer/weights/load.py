@@ -1,7 +1,5 @@
 """Checkpoints into networks, without running any code that a checkpoint may hold."""
 
-import hashlib
-import inspect
 import pickle
 import re
 import warnings
@@ -71,18 +69,6 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], name: str) -> None
             "give a checkpoint of the same network and variant"
         )
     module.load_state_dict(state, strict=True)
-
-
-def fingerprint(module: nn.Module) -> str:
-    """A short name for a module: its structure, its weights and the code that it runs."""
-    digest = hashlib.sha256(f"{torch.__version__} {module!r}".encode())
-    folders = {Path(inspect.getfile(type(part))).parent for part in module.modules()}
-    for source in sorted(source for folder in folders for source in folder.glob("*.py")):
-        digest.update(source.read_bytes())
-    for name, tensor in module.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:24]
 
 
 def _first_bytes(path: Path) -> bytes:
