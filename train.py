@@ -67,9 +67,8 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     if (cast(Tensor, fabric.all_gather(torch.tensor(start))) != start).any():
         raise InputError(f"{settings.output}: not every machine has its checkpoint; give all one shared --output")
 
-    alone = processes == 1  # several can't agree on the step after which Ctrl-C ends them
     with Journal(settings.output, start, settings.steps, leads=rank == 0) as journal, Undisturbed() as ending:
-        if alone:
+        if processes == 1:  # Ctrl-C ends it after the step; several can't agree on one
             ending.begin()
         batches = supply(task.learning, settings, start, rank, processes)
         for step, batch in enumerate(batches, start + 1):

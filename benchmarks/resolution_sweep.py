@@ -107,11 +107,8 @@ def made(chosen: HarmonizerOptions, engine: Engine, size: int, full: bool) -> tu
         network = load_duconet(checkpoint, engine, size)
 
         def own_answer(sample: Sample) -> np.ndarray:
-            answer = network.harmonize(
-                sample.composite.copy(),
-                sample.mask.copy(),
-                # Pillow's arrays are read-only, which torch warns of
-            )
+            # copies, as Pillow's arrays are read-only, which torch warns of
+            answer = network.harmonize(sample.composite.copy(), sample.mask.copy())
             return np.rint(255 * answer).astype(np.uint8)
 
         return network, own_answer

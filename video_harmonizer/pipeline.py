@@ -25,11 +25,8 @@ from video_harmonizer.tone import toward_identity
 from video_harmonizer.undisturbed import Undisturbed
 
 AHEAD = 3  # frames queued between two threads; one of live video, as queued frames add delay
-TOGETHER = (
-    ("cuts", "look"),
-    ("matting",),
-    ("background", "estimate", "smooth", "render", "write"),
-)  # in one thread each
+# Stages that one thread does
+TOGETHER = (("cuts", "look"), ("matting",), ("background", "estimate", "smooth", "render", "write"))
 
 P = ParamSpec("P")
 T = TypeVar("T")

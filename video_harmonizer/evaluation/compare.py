@@ -29,7 +29,7 @@ from video_harmonizer.weights.registry import REGISTRY
 
 NAMES: tuple[Harmonizer, ...] = ("reinhard", "s2crnet", "curvenet", "duconet")  # as the rows go
 COST_NOTE = (
-    "params: parameters, millions; GMACs: 10^9 multiply-accumulates of convolutions and matrix products in one "
+    "params: millions of parameters; GMACs: 10^9 multiply-accumulates of convolutions and matrix products in one "
     "estimate; ms: median time of one estimate, thumbnails to curves; {device} with {engine} in {precision}."
 )
 CEILING_NOTE = (

@@ -65,9 +65,8 @@ class Encoding:
         self._size, self._time_base = (width, height), time_base
         crf = DEFAULT_CRF.get(self.codec.name) if crf is None else crf
         largest = LARGEST_CRF.get(self.codec.name)
-        if (
-            crf is not None and largest is not None and not 0 <= crf <= largest
-        ):  # FFmpeg would silently take the nearest
+        # FFmpeg would silently take the nearest
+        if crf is not None and largest is not None and not 0 <= crf <= largest:
             raise InputError(f"--crf {crf}: want 0, the best, to {largest}, the smallest; 18 to 28 suit")
         asked = {"crf": crf, "preset": preset}
         self._settings = {name: str(value) for name, value in asked.items() if value is not None}

@@ -25,7 +25,7 @@ class Estimator(Protocol):
 
 
 class SteadyEstimator:
-    """Asks an estimator when mean colours or the person's size have changed, and every ``interval`` seconds.
+    """Asks an estimator at cuts, when mean colours or the person's size have changed, and every ``interval`` seconds.
 
     Args:
         estimator: the one to ask.
@@ -35,7 +35,6 @@ class SteadyEstimator:
     def __init__(self, estimator: Estimator, interval: float = INTERVAL) -> None:
         self.name = estimator.name
         self.asked = 0  # how often, so far
-        self.largest = 0.0  # share of a picture that the person took, at most
         self.patience = 1.0  # factor on interval and change, for who has no time
         self._estimator = estimator
         self._interval = interval
@@ -43,6 +42,7 @@ class SteadyEstimator:
 
     def reset(self) -> None:
         """Forget; the next frame is asked about."""
+        self.largest = 0.0  # share of a picture that the person took, at most
         self._answer: ToneCurves | None = None
         self._light = np.full(7, np.inf)  # at the last answer
         self._seconds = 0.0
@@ -52,12 +52,8 @@ class SteadyEstimator:
         light = _light(frame.rgb, matte.alpha, backdrop)
         self.largest = max(self.largest, float(light[-1]) / 255)
         in_time = 0 <= frame.seconds - self._seconds < self._interval * self.patience
-        if (
-            frame.cut
-            or self._answer is None
-            or not in_time
-            or np.abs(light - self._light).max() > CHANGE * self.patience
-        ):
+        changed = frame.cut or np.abs(light - self._light).max() > CHANGE * self.patience
+        if self._answer is None or not in_time or changed:
             thumbnails = make_thumbnails(frame.rgb, matte, backdrop, self._estimator.side)
             self._answer = self._estimator.estimate(thumbnails, frame.levels)
             self._light, self._seconds = light, frame.seconds
