@@ -147,7 +147,7 @@ def test_interrupted_run_ends_the_benchmark(weights: Path, tmp_path: Path, monke
         (["--frames", "0"], "--frames 0: want 2 or more"),
         (["--matting", "mattes.mkv"], "--matting mattes.mkv: bench makes clips of its own"),
         (["--matting", "chroma:green"], "--matting chroma:green: not a colour"),
-        (["--matting", "chroma", "--downsample-ratio", "0.5"], "--downsample-ratio 0.5: for networks"),
+        (["--matting", "chroma", "--matting-weights", "rvm.pth"], "--matting-weights rvm.pth: for networks"),
         (["--preset", "warp"], "--preset warp: libx264 does not take it"),
         (["--json", "nowhere/bench.json"], "nowhere/bench.json: there is no folder"),
         (["--json", "talk.mp4"], "--json talk.mp4: no name for this; give a file name that ends in .json"),

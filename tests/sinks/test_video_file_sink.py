@@ -400,7 +400,7 @@ def test_bad_places_are_refused_before_the_first_frame(tmp_path):
         "nowhere/a.mp4": "there is no folder",
         "file/a.mp4": "is a file, not a folder",
         "a.xyz": r"not a kind of video known here; use \.m4v, \.mkv, \.mov, \.mp4, \.webm",
-        "a": "not a kind of video known here",
+        "a": "no such folder; make it first for pictures, or name a video such as",
         f"{'long' * 100}.mp4": "it can't be written",
     }.items():
         with pytest.raises(InputError, match=reason) as error:
