@@ -47,6 +47,7 @@ LAYERS = {
     "video_harmonizer.report": PIPELINE,
     "video_harmonizer.options": COMMANDS,
     "video_harmonizer.assemble": COMMANDS,
+    "video_harmonizer.live": COMMANDS,
     "video_harmonizer.commands": COMMANDS,
     "video_harmonizer.__main__": COMMANDS,
     "run_webcam": COMMANDS,

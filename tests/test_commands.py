@@ -8,9 +8,7 @@ import signal
 import subprocess
 import sys
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,9 +28,8 @@ from red_person import (
     wall_in,
 )
 
-from video_harmonizer import commands
+from video_harmonizer import commands, live
 from video_harmonizer.errors import InputError
-from video_harmonizer.frame import Views
 from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.sinks.video_file import VideoFileSink
@@ -331,7 +328,7 @@ def test_live_asks_the_camera_for_a_rate_and_keeps_up_with_what_it_gives(
 
     monkeypatch.setattr(commands, "WindowSink", FakeWindow)
     monkeypatch.setattr(commands, "open_source", opened)
-    monkeypatch.setattr(commands, "FrameBudget", Budget)
+    monkeypatch.setattr(live, "FrameBudget", Budget)
     arguments = ("--source", clip, "--background", "#00c000", "--matting-weights", weights, "--fps", asked)
     assert run_command("live", *arguments) == 0
     assert rates == [asked, budget]
@@ -352,57 +349,6 @@ def test_live_keeps_a_photograph_until_q_is_pressed(weights: Path, tmp_path: Pat
     assert len(FakeWindow.shown) == 1
     assert len(FakeWindow.told) >= 5
     assert FakeWindow.closed
-
-
-class FakeTimer:
-    """A thread that takes as many seconds a frame as are given."""
-
-    def __init__(self, busy: float) -> None:
-        self.busy = busy
-
-    def busiest(self) -> float:
-        return self.busy
-
-
-@pytest.mark.parametrize(("busy", "patience", "scales"), [(0.02, 1.0, []), (0.2, 4.0, [1.0, 0.8, 0.65])])
-def test_live_video_that_is_too_slow_is_made_cheaper(busy: float, patience: float, scales: list[float]):
-    asked: list[float] = []
-    pipeline = fake_pipeline(busy, asked)
-    watch = commands.LiveWatch(pipeline, 25, None, None)
-    for index in range(80):
-        assert watch.after_frame(Views({}, index, index / 25))
-    assert (pipeline.estimator.patience, asked) == (patience, scales)
-    assert len(watch.budget.changes) == len(scales)
-
-
-def test_no_effort_is_lowered_while_a_lower_one_is_being_made_nor_where_it_makes_no_difference():
-    asked: list[float] = []
-    making, key = fake_pipeline(0.2, asked, is_rescaling=lambda: bool(asked)), fake_pipeline(0.2, asked, scalable=False)
-    for pipeline, scales in ((making, [1.0]), (key, [1.0])):
-        asked.clear()
-        watch = commands.LiveWatch(pipeline, 25, None, None)
-        for index in range(200):
-            watch.after_frame(Views({}, index, index / 25))
-        assert asked == scales
-
-
-def fake_pipeline(busy: float, asked: list[float], **matting: object) -> Any:
-    given = {"rescale": asked.append, "is_rescaling": lambda: False, "scalable": True} | matting
-    timer, estimator = FakeTimer(busy), SimpleNamespace(patience=1.0)
-    pipeline: Any = SimpleNamespace(timer=timer, estimator=estimator, matting=SimpleNamespace(**given))
-    pipeline.take = partial(Pipeline.take, pipeline)
-    return pipeline
-
-
-def test_file_is_shown_at_the_pace_at_which_it_was_filmed(monkeypatch: pytest.MonkeyPatch):
-    now, early = 100.0, []
-    monkeypatch.setattr(commands.time, "monotonic", lambda: now)
-    pace = commands.Pace()
-    for seconds, work in ((0, 0.01), (0.04, 0.01), (0.08, 0.1), (0.12, 0.0), (0.5, 0.0)):
-        early.append(pace.early(seconds))
-        now += max(0.0, early[-1]) + work
-    # what took too long is made up for
-    assert early == pytest.approx([0, 0.03, 0.03, -0.06, 0.32])
 
 
 def test_live_shows_a_file_in_a_window_and_ends_with_it(clip: Path, weights: Path, tmp_path: Path, display: str):

@@ -1,7 +1,6 @@
 """What the commands do: open what the options name, run the pipeline, say what was done."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from video_harmonizer.background import Background, Original, open_background
 from video_harmonizer.engine import Engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Views
+from video_harmonizer.live import LiveWatch, Pace
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.given import GivenMask
 from video_harmonizer.options import ImageOptions, LiveOptions, Options, VideoOptions
@@ -20,18 +20,16 @@ from video_harmonizer.pipeline import Pipeline, Run, run
 from video_harmonizer.report import Report, WarningList
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import ImageFileSink
-from video_harmonizer.sinks.window import QUIT, WindowSink
+from video_harmonizer.sinks.window import WindowSink
 from video_harmonizer.sinks.writer import ThreadedWriter
 from video_harmonizer.sources import Source, open_source
 from video_harmonizer.sources.image import files_of, read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
 from video_harmonizer.staging import staged
-from video_harmonizer.temporal.budget import EFFORTS, EFFORTS_OF_CURVES, FrameBudget
+from video_harmonizer.temporal.budget import FrameBudget
 
 log = logging.getLogger(__name__)
 
-TELL = "h"  # the key that hides or shows the line of numbers
-GLANCE = 0.02  # seconds between looks at the keyboard while there is nothing to show
 SOMEBODY = 0.005  # share of a picture: less, in all frames, is nobody
 INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 
@@ -109,61 +107,6 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         in_real_time = live_source or window is not None  # else nobody waits for a frame
         goes_on = watch.after_frame if in_real_time else lambda views: True
         return _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget)
-
-
-class Pace:
-    """Holds a file back to the speed at which it was filmed."""
-
-    def __init__(self) -> None:
-        self._began: float | None = None
-
-    def early(self, seconds: float) -> float:
-        """How many seconds too early a frame of that time is; 0 or less when it is due."""
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now - seconds
-        return self._began + seconds - now
-
-
-class LiveWatch:
-    """What happens after each frame of live video: keep up, keep pace, tell, and see whether it goes on."""
-
-    def __init__(
-        self, pipeline: Pipeline, fps: float, window: WindowSink | None, pace: Pace | None, photograph: bool = False
-    ) -> None:
-        self.budget = FrameBudget(fps, EFFORTS if pipeline.matting.scalable else EFFORTS_OF_CURVES)
-        self._pipeline, self._window, self._pace = pipeline, window, pace
-        self._photograph = photograph
-        self._told = True
-        self._shown = time.monotonic()
-        self._interval = 1 / fps  # between frames, a mean
-
-    def after_frame(self, views: Views) -> bool:
-        """Whether there is to be another one."""
-        busy = self._pipeline.timer.busiest()
-        # what frames cost while a network is being made for another size says nothing of either size
-        if not self._pipeline.matting.is_rescaling() and self.budget.spent(busy, views.seconds):
-            self._pipeline.take(self.budget.effort)
-        if self._window is None:
-            return True
-        while self._pace and (early := self._pace.early(views.seconds)) > 0:
-            if not self._listen(self._window):
-                return False
-            time.sleep(min(early, GLANCE))
-        now = time.monotonic()
-        self._interval += 0.1 * (now - self._shown - self._interval)
-        self._shown = now
-        rate, delay = 1 / max(self._interval, 1e-6), 1e3 * self._pipeline.latency
-        self._window.status = f"{rate:.0f} fps   {delay:.0f} ms   {self.budget.effort}" if self._told else ""
-        while self._photograph and self._listen(self._window):  # it stays until it was looked at
-            time.sleep(GLANCE)
-        return self._listen(self._window)
-
-    def _listen(self, window: WindowSink) -> bool:
-        pressed = window.poll()
-        if pressed == TELL:
-            self._told = not self._told
-        return pressed != QUIT
 
 
 def _process(
