@@ -86,6 +86,7 @@ def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Pat
         alphas: list[list[np.ndarray]] = [[], []]
         still: list[np.ndarray] = []
         before = None
+        middle = min(frames, source.info.frames or frames) // 2
         for frame in islice(source, frames):
             if before is not None:
                 still.append(_unchanged(before, frame.rgb))
@@ -93,7 +94,7 @@ def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Pat
             found = [matting.matte(frame) for matting in both]
             for kept, matte in zip(alphas, found, strict=True):
                 kept.append(matte.alpha.copy())
-            if frame.index == frames // 2 and pictures:
+            if frame.index == middle and pictures:
                 _show(frame, found, pictures / f"{path.stem}.jpg")
         source.close()
         if len(alphas[0]) < UNSETTLED + 2:
