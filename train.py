@@ -2,8 +2,9 @@
 
 A run is its settings and its seed: started again, it goes on from its last checkpoint as if it had never
 stopped. On several GPUs or machines start it with ``torchrun --nproc-per-node N train.py ...``; all processes
-together then do what one would do with N times the batch, but for batch norm, in DucoNet, the matting network and the
-adversary: each normalises by its own part of the batch, and the first one's statistics are kept.
+together then do what one would do with N times the batch. Not quite so with batch norm, in DucoNet, the matting network
+and the adversary: each process normalises by its own part of the batch, and the first one's statistics are kept. The
+matting network's samples are also others, as each process draws what its own batch is to be.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import cast
 
 import torch
@@ -57,7 +59,7 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
 
     network, discriminator = task.learner, PatchDiscriminator()
     # with its statistics of batches, since those of the last few steps alone are of another network
-    averaged = AveragedModel(network, device, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+    averaged = AveragedModel(network, device, multi_avg_fn=averaging(settings.ema), use_buffers=True)
     learner, optimizer = fabric.setup(network, make_optimizer(network, settings))
     adversary, adversary_optimizer = fabric.setup(discriminator, make_optimizer(discriminator, settings))
     parts = {"network": network, "averaged": averaged, "optimizer": optimizer}
@@ -74,6 +76,7 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
         for step, batch in enumerate(batches, start + 1):
             torch.manual_seed(settings.seed + step * processes + rank)  # chance, too, is the step's alone
             rate = settings.learning_rate * rate_at(step - 1, settings)
+            statistics = [buffer.clone() for buffer in network.buffers()]  # of batches: the loss already changes them
             outcome = task.loss(learner, fabric.to_device(batch))
             losses = outcome.losses
             if settings.adversarial:
@@ -84,7 +87,11 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
                     losses["generator"] = settings.adversarial * generator_loss(discriminator, result)
             loss = torch.stack(list(losses.values())).sum()
             norm = descend(fabric, learner, optimizer, loss, rate, settings.clip)
-            averaged.update_parameters(network)
+            if norm.isfinite():
+                averaged.update_parameters(network)
+            else:
+                for buffer, before in zip(network.buffers(), statistics, strict=True):
+                    buffer.copy_(before)
             if settings.adversarial:
                 discriminator.requires_grad_(True)
                 apart = discriminator_loss(adversary, target, result)
@@ -129,10 +136,27 @@ def launch(settings: Training) -> Fabric:
 
 
 def make_folder(path: Path) -> None:
+    """Make it, and see that files can be written there, before hours of work."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            pass
     except OSError as error:
-        raise InputError(f"{path}: no folder can be made there ({error.strerror}); give another --output") from error
+        raise InputError(f"{path}: nothing can be written there ({error.strerror}); give another --output") from error
+
+
+def averaging(decay: float) -> Callable[..., None]:
+    """An exponential mean, for `AveragedModel`; of whole numbers, such as indices, the latest, as they have no mean."""
+    mean = get_ema_multi_avg_fn(decay)
+
+    def average(averaged: Sequence[Tensor], latest: Sequence[Tensor], count: Tensor | int) -> None:
+        if averaged[0].is_floating_point():
+            mean(averaged, latest, count)
+            return
+        for old, new in zip(averaged, latest, strict=True):
+            old.copy_(new)
+
+    return average
 
 
 def make_optimizer(module: nn.Module, settings: Training) -> AdamW:

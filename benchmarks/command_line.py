@@ -21,3 +21,10 @@ def run(main: Callable[..., Any]) -> None:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def at_least(least: int, **options: int | None) -> None:
+    """Raise InputError where one of the options is given and smaller."""
+    for name, value in options.items():
+        if value is not None and value < least:
+            raise InputError(f"--{name}: got {value}; want {least} or more")

@@ -21,12 +21,13 @@ from skimage.metrics import mean_squared_error
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from benchmarks.command_line import run
+from benchmarks.command_line import at_least, run
 from video_harmonizer import assemble
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.evaluate import LEVELS, render
 from video_harmonizer.evaluation.metrics import psnr
 from video_harmonizer.frame import Matte
+from video_harmonizer.harmonizers.duconet import MULTIPLE
 from video_harmonizer.harmonizers.duconet_estimator import DucoNetEstimator, load_duconet
 from video_harmonizer.iharmony4 import Sample, list_entries, read_sample, resize
 from video_harmonizer.staging import check_output_file, check_suffix
@@ -101,6 +102,10 @@ def check(
 
     CROP, a picture, gets the middle of the foreground where most is lost: composite, answer enlarged, result.
     """
+    at_least(1, count=count)
+    at_least(32, size=size)
+    if side is not None and (side < MULTIPLE or side % MULTIPLE):
+        raise InputError(f"--side: got {side}; want a multiple of {MULTIPLE}, that of the weights' training")
     for option, path, suffix in (("--json", json, ".json"), ("--crop", crop, ".png")):
         if path:
             check_suffix(option, path, suffix)

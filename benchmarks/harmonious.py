@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from tyro.conf import Positional
 
-from benchmarks.command_line import run
+from benchmarks.command_line import at_least, run
 from video_harmonizer import weights
 from video_harmonizer.assemble import choose_device
 from video_harmonizer.engine import make_engine
@@ -29,6 +29,7 @@ def main(
     count: int = 100,
 ) -> None:
     """Print mean, median and largest change over ``count`` photographs."""
+    at_least(1, count=count)
     engine = make_engine("auto", choose_device("auto"))
     estimator = load_estimator(harmonizer, harmonizer_weights or weights.path(harmonizer), engine)
     photographs = Photographs(data, "val")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tyro.conf import Positional
 
-from benchmarks.command_line import run
+from benchmarks.command_line import at_least, run
 from video_harmonizer import weights as registry
 from video_harmonizer.engine import make_engine
 from video_harmonizer.engine.eager import TorchEngine
@@ -32,6 +32,7 @@ def main(
         weights: of a matting network; the bundled ones if none are given.
         downsample_ratio: as it suits the network if none is given.
     """
+    at_least(1, frames=frames, window=window)
     path = weights or registry.path("bundled")
     engine, reference = make_engine("auto", "cpu"), TorchEngine("cpu")
     mattings = [RVMMatting(load_rvm(path, str(path)), downsample_ratio, each) for each in (engine, reference)]

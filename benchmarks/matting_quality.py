@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from tyro.conf import Positional
 
-from benchmarks.command_line import run
+from benchmarks.command_line import at_least, run
 from rvm import MattingNetwork
 from video_harmonizer import weights
 from video_harmonizer.benchmark.clip import portrait
@@ -59,6 +59,7 @@ def main(
         mattes: where training keeps the teacher's mattes of photographs.
         frames: of each clip that are watched.
     """
+    at_least(UNSETTLED + 2, frames=frames)
     engine = make_engine("auto", "cpu")
     ours = student or weights.path("bundled")
     settings = read_settings([str(config)])
@@ -107,6 +108,8 @@ def _clips(clips: list[Path], both: list[RVMMatting], frames: int, pictures: Pat
         scores["unrest"] = float((ours * seen_still).sum() / max((theirs * seen_still).sum(), 1))
         rows.append(scores)
         lines.append(_row(f"{path.stem} | {len(guess)}", scores))
+    if not rows:
+        raise InputError(f"{clips[0].parent}: no clip of {UNSETTLED + 2} frames or more; give the clips of training")
     mean = {key: float(np.mean([scores[key] for scores in rows])) for key in rows[0]}
     return "\n".join([*lines, _row("mean | ", mean), ""])
 

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import tyro
 
-from benchmarks.command_line import run
+from benchmarks.command_line import at_least, run
 from video_harmonizer.benchmark.clip import make_clip
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.results import aligned
@@ -56,6 +56,7 @@ def start(clip: Path, cache: Path, options: list[str]) -> tuple[float, bool]:
 
 def main(options: tyro.conf.Positional[tuple[str, ...]] = (), runs: int = 5) -> None:
     """Print the medians, measured in turn."""
+    at_least(1, runs=runs)
     rows = [["start", "seconds to the first frame", "torch imported"]]
     with TemporaryDirectory() as folder:
         clip, cache = make_clip(Path(folder) / "720p.mp4", 720, 30), Path(folder) / "cache"

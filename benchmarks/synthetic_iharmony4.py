@@ -18,7 +18,7 @@ import tyro
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.command_line import run
+from benchmarks.command_line import at_least, run
 from video_harmonizer.iharmony4 import FOLDERS
 from video_harmonizer.thumbnails import SIZE
 from video_harmonizer.training.composites import CompositeDataset, Mixture
@@ -69,6 +69,8 @@ def main(
     hard: bool = False,
 ) -> None:
     """Write COUNT composites made of DATA (index.csv, photographs, masks, luts.npz) to OUT."""
+    at_least(1, count=count)
+    at_least(0, seed=seed)
     write_dataset(out, validation_triples(data, count, seed, kind, hard))
 
 

@@ -124,6 +124,13 @@ def test_missing_list(root: Path):
         list_entries(root, "train")
 
 
+def test_list_in_another_encoding(root: Path):
+    path = root / "HCOCO" / "HCOCO_test.txt"
+    path.write_text(path.read_text(), encoding="utf-16")
+    with pytest.raises(InputError, match=r"HCOCO_test\.txt: not UTF-8 .* save it as UTF-8"):
+        list_entries(root, "test")
+
+
 def test_empty_list(root: Path):
     (root / "HAdobe5k" / "HAdobe5k_test.txt").write_text("\n")
     with pytest.raises(InputError, match=r"HAdobe5k_test\.txt: empty"):

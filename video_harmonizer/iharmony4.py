@@ -91,7 +91,12 @@ def _list_subset(root: Path, subset: str, split: str) -> list[Entry]:
         raise InputError(
             f"{root / subset / own}: no such file, and no {common} beside its folder; give iHarmony4 with its lists"
         )
-    lines = lists[0].read_text(encoding="utf-8-sig").replace("\\", "/").split("\n")
+    try:
+        lines = lists[0].read_text(encoding="utf-8-sig").replace("\\", "/").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{lists[0]}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{lists[0]}: can't be read ({error.strerror})") from error
     listed = [PurePosixPath(line.strip()) for line in lines if line.strip()]
     if lists[0].name == common:  # of all subsets: HCOCO/composite_images/c1_2_3.jpg
         listed = [path for path in listed if subset in path.parts]

@@ -69,6 +69,23 @@ def test_trains_and_scores_variants(
     assert all(float(row[1]) > 5 for row in rows[2:])
 
 
+class Lighter(CurveNet):
+    """Makes everything ten levels lighter."""
+
+    @staticmethod
+    def draw(image: torch.Tensor, parameters: torch.Tensor) -> list[torch.Tensor]:
+        return [image + 10 / 255]
+
+
+@pytest.mark.parametrize(("network", "change"), [(CurveNet, 0), (Lighter, 10)])
+def test_scores_tell_what_was_changed(network: type[CurveNet], change: float, data: Path):
+    torch.manual_seed(0)
+    scores = ablation.score(network().eval(), data)
+    # what a fresh network leaves as it is differs by noise and compression only
+    assert scores["change"] == pytest.approx(change, abs=2.5)
+    assert (scores["fmse"] == pytest.approx(scores["composite_fmse"], rel=1e-3)) == (change == 0)
+
+
 def test_missing_data_ends_with_status_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

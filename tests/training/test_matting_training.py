@@ -13,7 +13,7 @@ import pytest
 import torch
 from clips import make_clip
 from photographs import figure, photograph, write_index
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import train
@@ -30,6 +30,7 @@ from video_harmonizer.training.matting import (
     agreement,
     as_float,
     flicker,
+    make_network,
     pyramid,
     settled,
     sharpened,
@@ -444,6 +445,15 @@ def test_what_is_exported_is_surer_and_otherwise_the_same():
     assert torch.equal(same, foreground)
     assert torch.allclose(surer, (0.5 + SHARPER * (alpha - 0.5)).clamp(0, 1), atol=1e-5)
     assert not torch.equal(surer, alpha)
+
+
+def test_a_run_goes_on_from_exported_weights_as_they_were_learnt(settings: Training, tmp_path: Path):
+    network = make_network(settings)
+    exported = {name: value.contiguous() for name, value in sharpened(network).state_dict().items()}
+    save_file(exported, tmp_path / "exported.safetensors", {"sharper": str(SHARPER)})
+    again = make_network(dataclasses.replace(settings, weights=tmp_path / "exported.safetensors"))
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value)
 
 
 def test_numbers_beyond_half_precision_are_kept_whole():

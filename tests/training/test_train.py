@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 import train
 from video_harmonizer.errors import InputError
@@ -25,6 +26,7 @@ from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.training import supply
 from video_harmonizer.training.harmonizing import Harmonizing, make_network
 from video_harmonizer.training.settings import Training, to_toml
+from video_harmonizer.training.task import Batch, Outcome, Validation
 from video_harmonizer.weights.load import load_into, read_state
 
 
@@ -279,6 +281,63 @@ def test_gradient_that_is_not_finite_changes_nothing(settings: Training):
     assert torch.equal(module.weight, before)
     train.descend(fabric, learner, optimizer, learner(torch.ones(1, 2)).sum(), 0.1, 1.0)
     assert not torch.equal(module.weight, before)
+
+
+class Measuring(Harmonizing):
+    """A network with statistics of batches, whose second batch is beyond all numbers."""
+
+    def __init__(self, settings: Training) -> None:
+        super().__init__(settings)
+        self.learner = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 3, 1))
+        self.seen = 0
+
+    def loss(self, learner: nn.Module, batch: Batch) -> Outcome:
+        self.seen += 1
+        pictures = torch.rand(2, 3, 4, 4) * (torch.inf if self.seen == 2 else 1)
+        return Outcome({"mean": learner(pictures).mean()})
+
+    def validate(self, learner: nn.Module, device: torch.device) -> Validation:
+        return Validation({"none": 0.0})
+
+
+def test_batch_that_is_not_finite_leaves_no_trace(settings: Training):
+    train.train(dataclasses.replace(settings, steps=3, small_steps=0, ema=0.5, clip=float("inf")), Measuring)
+    states = checkpoint(settings)
+    for name in ("network", "averaged"):
+        assert all(value.isfinite().all() for value in states[name].values())
+    assert states["network"]["0.num_batches_tracked"] == 2
+    assert (states["network"]["0.running_mean"] > 0).all()
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.997, 0.998])
+def test_averaged_network_keeps_its_indices(decay: float):
+    network = CurveNet()
+    averaged = AveragedModel(network, multi_avg_fn=train.averaging(decay), use_buffers=True)
+    for _ in range(20):
+        averaged.update_parameters(network)
+    wanted = dict(network.named_buffers())
+    assert any(not buffer.is_floating_point() for buffer in wanted.values())
+    for name, buffer in averaged.module.named_buffers():
+        assert torch.equal(buffer, wanted[name]), name
+
+
+def test_folder_that_nothing_can_be_written_to_is_refused_at_once(settings: Training, monkeypatch: pytest.MonkeyPatch):
+    def refuse(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(train, "TemporaryFile", refuse)
+    with pytest.raises(InputError, match=r"run: nothing can be written there \(Permission denied\); give another"):
+        train.train(settings)
+
+
+def test_weights_that_find_no_room_are_told_of(settings: Training, monkeypatch: pytest.MonkeyPatch):
+    def fill_the_disk(path: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
+    with pytest.raises(InputError, match=r"weights\.safetensors: can't be written \(.*No space left.*make room, and"):
+        train.train(dataclasses.replace(settings, steps=1))
+    assert not list(settings.output.glob("*.partial"))
 
 
 def test_averaged_network_is_exported(settings: Training):

@@ -150,7 +150,8 @@ class CompositeDataset(Dataset):
             layers = self._relit(flat, moved, retouched, random).reshape(layers.shape)
         foreground, scene = layers[0], layers[-1]
         own = colors = foreground[covered]
-        if moved or random.random() >= shares.untouched:
+        changed = moved or random.random() >= shares.untouched
+        if changed:
             if moved or retouched:
                 colors = perturb.develop(original[covered], random, 0.3).clip(0, 1)
             elif random.random() < TRANSFERRED:
@@ -159,7 +160,7 @@ class CompositeDataset(Dataset):
                 colors = perturb.grade(colors if natural else original[covered], random, self.luts)
         if not _alike(colors[::7], own[::7]):
             return None
-        if random.random() < 0.12:
+        if changed and random.random() < 0.12:
             colors = colors * _falloff(mask.shape, random)[covered][:, None]
         foreign = foreground.copy()
         foreign[covered] = colors

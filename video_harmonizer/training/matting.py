@@ -20,7 +20,7 @@ from video_harmonizer.training.settings import Training
 from video_harmonizer.training.shots import ShotDataset, purify
 from video_harmonizer.training.task import Batch, Outcome, Validation
 from video_harmonizer.training.teacher import Teacher
-from video_harmonizer.weights.load import load_into, read_state
+from video_harmonizer.weights.load import load_into, read_metadata, read_state
 
 LEVELS = 5  # of the Laplacian pyramid
 STEADINESS = 5.0  # weight of how alpha and foreground change from frame to frame
@@ -123,7 +123,7 @@ class Matting:
 
     def exported(self, learner: nn.Module) -> tuple[nn.Module, dict[str, str]]:
         """The network without what it was trained in, `sharpened`."""
-        return sharpened(cast(Student, learner).network), {"network": "matting"}
+        return sharpened(cast(Student, learner).network), {"network": "matting", "sharper": str(SHARPER)}
 
 
 def revise(people: People, network: MattingNetwork) -> None:
@@ -153,13 +153,13 @@ class Again(Dataset):
 
 
 @torch.no_grad()
-def sharpened(network: MattingNetwork) -> MattingNetwork:
-    """A copy whose alpha lies `SHARPER` times as far from one half: what it is nearly sure of becomes 0 or 1."""
+def sharpened(network: MattingNetwork, factor: float = SHARPER) -> MattingNetwork:
+    """A copy whose alpha lies `factor` times as far from one half: what it is nearly sure of becomes 0 or 1."""
     copy = deepcopy(network)
     last = copy.project_mat.conv
-    last.weight[3] *= SHARPER
+    last.weight[3] *= factor
     assert last.bias is not None
-    last.bias[3] = SHARPER * last.bias[3] + (1 - SHARPER) / 2
+    last.bias[3] = factor * last.bias[3] + (1 - factor) / 2
     return copy
 
 
@@ -170,6 +170,8 @@ def make_network(settings: Training) -> MattingNetwork:
         load_imagenet(cast(nn.Module, network.backbone.features), settings.encoder)
     if settings.weights:
         load_into(network, read_state(settings.weights), str(settings.weights))
+        # as it was before its export, or each run would make it sharper still
+        network = sharpened(network, 1 / float(read_metadata(settings.weights).get("sharper", 1)))
     return network.to(memory_format=torch.channels_last)
 
 

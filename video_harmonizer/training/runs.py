@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"
 SETTINGS = "settings.toml"
 WEIGHTS = "weights.safetensors"
-GIVEN = ("weights", "encoder")  # files that a run starts from: from what is in them, whatever their names
+GIVEN = ("weights", "encoder", "teacher")  # files that a run is made from: from what is in them, whatever their names
 
 
 def made_by(settings: Training, processes: int) -> dict[str, Any]:
@@ -51,8 +51,12 @@ def save(settings: Training, conditions: Mapping[str, Any], parts: Mapping[str, 
         partial.replace(path)
     except (OSError, RuntimeError) as error:  # the latter of a disk that is full
         partial.unlink(missing_ok=True)
-        what = f"{path}: can't be written ({first_line(error)})"
-        raise InputError(f"{what}; make room, and the same command goes on from the last checkpoint") from error
+        raise _no_room(path, error) from error
+
+
+def _no_room(path: Path, error: Exception) -> InputError:
+    what = f"{path}: can't be written ({first_line(error)})"
+    return InputError(f"{what}; make room, and the same command goes on from the last checkpoint")
 
 
 def restore(settings: Training, now: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
@@ -97,14 +101,22 @@ def is_exported(settings: Training) -> bool:
 
 
 def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], step: int) -> None:
-    """Write the weights whole or not at all, in half precision where that reaches, and the settings beside them."""
+    """Write the weights whole or not at all, in half precision where that reaches, and the settings beside them.
+
+    Raises:
+        InputError: they can't be written.
+    """
     metadata = {**metadata, "step": str(step)}
     path = settings.output / WEIGHTS
     partial = path.with_suffix(".partial")
     state = {key: narrowed(value.cpu()).contiguous() for key, value in network.state_dict().items()}
-    partial.write_bytes(as_safetensors(state, metadata))  # readable for all whom the user lets read files
-    partial.replace(path)
-    (settings.output / SETTINGS).write_text(to_toml(settings), encoding="utf-8")
+    try:
+        partial.write_bytes(as_safetensors(state, metadata))  # readable for all whom the user lets read files
+        partial.replace(path)
+        (settings.output / SETTINGS).write_text(to_toml(settings), encoding="utf-8")
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise _no_room(path, error) from error
 
 
 def narrowed(value: Tensor) -> Tensor:
