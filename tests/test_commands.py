@@ -1,5 +1,6 @@
 """The commands as a person runs them, from their inputs to the files that they leave."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -34,7 +35,7 @@ from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.sinks.video_file import VideoFileSink
 from video_harmonizer.sinks.window import QUIT
-from video_harmonizer.sources import Source, open_source
+from video_harmonizer.sources import Source, Wish, open_source
 from video_harmonizer.sources.pattern import PatternSource
 from video_harmonizer.temporal.budget import FrameBudget
 
@@ -161,6 +162,30 @@ def test_encoder_settings_reach_the_encoder(clip: Path, weights: Path, tmp_path:
     assert b" subme=0 " in settings
 
 
+def test_nobody_is_recoloured_before_their_own_room(
+    clip: Path, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    for view in ("paste", "harmonized"):
+        arguments = (clip, "--background", "blur", "-o", tmp_path / f"{view}.mkv", "--view", view, *LOSSLESS)
+        assert run_command("video", *arguments, "--matting-weights", weights) == 0
+    assert np.array_equal(read_video(tmp_path / "paste.mkv"), read_video(tmp_path / "harmonized.mkv"))
+    assert "colours stay as filmed: the scene behind the person is their own" in caplog.messages
+
+
+def test_sequence_is_read_at_the_rate_that_is_given(
+    clip: Path, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    for index in range(3):
+        save_picture(tmp_path / f"{index:04d}.png", picture(index))
+    arguments = ("--background", "#00c000", "--harmonizer", "none", "--fps", 50)
+    assert video(weights, tmp_path / "%04d.png", *arguments, "-o", tmp_path / "out.mkv") == 0
+    assert video_pts(tmp_path / "out.mkv") == [0, 20, 40]
+    assert "--fps" not in caplog.text
+    assert video(weights, clip, *arguments, "-o", tmp_path / "other.mkv") == 0
+    assert f"--fps 50: not used, as {clip} has a rate of its own" in caplog.messages
+
+
 def test_report_tells_what_was_done(clip: Path, weights: Path, tmp_path: Path):
     beach = save_picture(tmp_path / "beach.png", np.zeros((48, 99, 3), np.uint8))
     arguments = (clip, "--background", beach, "-o", tmp_path / "out.mp4", "--report", tmp_path / "report.json")
@@ -276,6 +301,7 @@ class FakeWindow:
     """Takes the place of the window: keeps what it is shown; q is pressed at the third picture."""
 
     kept = None
+    replaces = False
     shown: list[np.ndarray]
     told: list[str]
     closed = False
@@ -311,15 +337,18 @@ def test_live_shows_and_records_until_q_is_pressed(
     assert re.fullmatch(r"\d+ fps   \d+ ms   curves 100%, matte 100%", FakeWindow.told[-1])
 
 
-@pytest.mark.parametrize(("asked", "budget"), [(60, 25), (10, 10)])
+@pytest.mark.parametrize(("asked", "live_source", "budget"), [(60, True, 25), (10, True, 10), (10, False, 25)])
 def test_live_asks_the_camera_for_a_rate_and_keeps_up_with_what_it_gives(
-    asked: int, budget: int, clip: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    asked: int, live_source: bool, budget: int, clip: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ):
     rates: list[float] = []
 
-    def opened(text: str, rate: float) -> Source:
-        rates.append(rate)
-        return open_source(text)
+    def opened(text: str, wish: Wish) -> Source:
+        assert wish.rate is not None
+        rates.append(wish.rate)
+        source = open_source(text)
+        source.info = dataclasses.replace(source.info, live=live_source)
+        return source
 
     class Budget(FrameBudget):
         def __init__(self, fps: float, *efforts: Any) -> None:
@@ -332,6 +361,31 @@ def test_live_asks_the_camera_for_a_rate_and_keeps_up_with_what_it_gives(
     arguments = ("--source", clip, "--background", "#00c000", "--matting-weights", weights, "--fps", asked)
     assert run_command("live", *arguments) == 0
     assert rates == [asked, budget]
+
+
+def test_a_second_take_of_a_camera_does_not_replace_the_first_and_is_coded_quickly(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    wishes: list[Wish] = []
+
+    def camera(text: str, wish: Wish) -> Source:
+        wishes.append(wish)
+        source = open_source(str(clip))
+        source.info = dataclasses.replace(source.info, live=True)
+        return source
+
+    monkeypatch.setattr(commands, "open_source", camera)
+    (tmp_path / "demo.mp4").write_bytes(b"the first take")
+    scene = ("--background", "#00c000", "--matting-weights", weights, "--harmonizer", "none")
+    arguments = (*scene, "--no-window", "--size", "1920x1080", "--mirror", "--output", tmp_path / "demo.mp4")
+    assert run_command("live", *arguments) == 0
+    assert wishes == [Wish(30, (1920, 1080), mirrored=True)]
+    assert (tmp_path / "demo.mp4").read_bytes() == b"the first take"
+    assert f"{tmp_path / 'demo.mp4'}: is there already; this is recorded into {tmp_path / 'demo2.mp4'}" in caplog.text
+    assert read_video(tmp_path / "demo2.mp4")
+    assert b" subme=1 " in (tmp_path / "demo2.mp4").read_bytes()  # x264's superfast
+    assert run_command("live", *arguments, "--preset", "medium") == 0
+    assert b" subme=7 " in (tmp_path / "demo3.mp4").read_bytes()
 
 
 def test_live_keeps_a_photograph_until_q_is_pressed(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -423,6 +477,23 @@ def test_run_stopped_before_its_first_frame_leaves_nothing(
     assert capsys.readouterr().err == "stopped before anything was finished\n"
 
 
+def test_stopped_run_leaves_an_earlier_output_and_says_where_its_own_is(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    compose = Pipeline.compose
+    monkeypatch.setattr(
+        Pipeline, "compose", lambda self, frame, matte: (compose if frame.index < 3 else interrupt)(self, frame, matte)
+    )
+    (tmp_path / "out.mp4").write_bytes(b"precious")
+    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 130
+    assert (tmp_path / "out.mp4").read_bytes() == b"precious"
+    assert len(read_video(tmp_path / "out.partial.mp4")) == 3
+    where = f"written to {tmp_path / 'out.partial.mp4'}, as {tmp_path / 'out.mp4'} is there already"
+    assert where in caplog.messages
+    assert not [message for message in caplog.messages if "before it failed" in message]
+
+
 def test_failure_while_a_stopped_file_is_finished_keeps_what_there_is_apart(
     clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
@@ -434,9 +505,8 @@ def test_failure_while_a_stopped_file_is_finished_keeps_what_there_is_apart(
         Pipeline, "compose", lambda self, frame, matte: (compose if frame.index < 3 else interrupt)(self, frame, matte)
     )
     monkeypatch.setattr(VideoFileSink, "close", fail)
-    (tmp_path / "out.mp4").write_bytes(b"precious")
     assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 2
-    assert (tmp_path / "out.mp4").read_bytes() == b"precious"
+    assert not (tmp_path / "out.mp4").exists()
     assert len(read_video(tmp_path / "out.partial.mp4")) == 3
     assert f"{tmp_path / 'out.partial.mp4'}: holds what was done before it failed" in caplog.messages
 

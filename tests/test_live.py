@@ -11,6 +11,19 @@ from video_harmonizer.frame import Views
 from video_harmonizer.pipeline import Pipeline
 
 
+class Clock:
+    """Shows what it is told."""
+
+    now = 100.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(live.time, "monotonic", lambda: clock.now)
+    return clock
+
+
 class FakeTimer:
     """A thread that takes as many seconds a frame as are given."""
 
@@ -22,23 +35,25 @@ class FakeTimer:
 
 
 @pytest.mark.parametrize(("busy", "patience", "scales"), [(0.02, 1.0, []), (0.2, 4.0, [1.0, 0.8, 0.65])])
-def test_live_video_that_is_too_slow_is_made_cheaper(busy: float, patience: float, scales: list[float]):
+def test_live_video_that_is_too_slow_is_made_cheaper(busy: float, patience: float, scales: list[float], clock: Clock):
     asked: list[float] = []
     pipeline = fake_pipeline(busy, asked)
     watch = live.LiveWatch(pipeline, 25, None, None)
     for index in range(80):
+        clock.now += 1 / 25
         assert watch.after_frame(Views({}, index, index / 25))
     assert (pipeline.estimator.patience, asked) == (patience, scales)
     assert len(watch.budget.changes) == len(scales)
 
 
-def test_no_effort_is_lowered_while_a_lower_one_is_being_made_nor_where_it_makes_no_difference():
+def test_no_effort_is_lowered_while_a_lower_one_is_being_made_nor_where_it_makes_no_difference(clock: Clock):
     asked: list[float] = []
     making, key = fake_pipeline(0.2, asked, is_rescaling=lambda: bool(asked)), fake_pipeline(0.2, asked, scalable=False)
     for pipeline, scales in ((making, [1.0]), (key, [1.0])):
         asked.clear()
         watch = live.LiveWatch(pipeline, 25, None, None)
         for index in range(200):
+            clock.now += 1 / 25
             watch.after_frame(Views({}, index, index / 25))
         assert asked == scales
 
@@ -51,12 +66,20 @@ def fake_pipeline(busy: float, asked: list[float], **matting: object) -> Any:
     return pipeline
 
 
-def test_file_is_shown_at_the_pace_at_which_it_was_filmed(monkeypatch: pytest.MonkeyPatch):
-    now, early = 100.0, []
-    monkeypatch.setattr(live.time, "monotonic", lambda: now)
+def test_a_file_slower_than_its_clock_is_made_cheaper_after_as_long_a_wait(clock: Clock):
+    asked: list[float] = []
+    watch = live.LiveWatch(fake_pipeline(0.2, asked), 25, None, None)
+    for index in range(20):  # 0.8 seconds of film in four of those that pass
+        clock.now += 0.2
+        watch.after_frame(Views({}, index, index / 25))
+    assert len(asked) >= 2
+
+
+def test_file_is_shown_at_the_pace_at_which_it_was_filmed(clock: Clock):
+    early: list[float] = []
     pace = live.Pace()
-    for seconds, work in ((0, 0.01), (0.04, 0.01), (0.08, 0.1), (0.12, 0.0), (0.5, 0.0)):
+    for seconds, work in ((0, 0.01), (0.04, 0.01), (0.08, 0.1), (0.12, 0.0), (0.5, 2.0), (0.54, 0.0), (0.58, 0.0)):
         early.append(pace.early(seconds))
-        now += max(0.0, early[-1]) + work
-    # what took too long is made up for
-    assert early == pytest.approx([0, 0.03, 0.03, -0.06, 0.32])
+        clock.now += max(0.0, early[-1]) + work
+    # what took a little too long is made up for; far behind, it goes on from where it is
+    assert early == pytest.approx([0, 0.03, 0.03, -0.06, 0.32, 0, 0.04])

@@ -86,6 +86,7 @@ class FakeSink:
     """Keeps the first pixel's red and the time of each picture, and how it ended."""
 
     kept: Path | None = None
+    replaces = False
 
     def __init__(self, diary: list[str] | None = None, fails_at: str = "") -> None:
         self.pictures: list[tuple[int, float]] = []
@@ -335,6 +336,30 @@ def test_ctrl_c_finishes_what_was_made():
     source, sink = FakeSource([1, 2], KeyboardInterrupt()), FakeSink()
     done = run(source, pipeline(), [("harmonized", sink)])
     assert (done.frames_out, done.interrupted, sink.ends, source.closed) == (2, True, ["close"], 1)
+
+
+def test_ctrl_c_does_not_put_half_a_video_in_the_place_of_another():
+    for interruption, end in ((KeyboardInterrupt(), "abort"), (None, "close")):
+        sink = FakeSink()
+        sink.replaces = True
+        run(FakeSource([1, 2], interruption), pipeline(), [("harmonized", sink)])
+        assert sink.ends == [end]
+
+
+def test_another_shot_behind_the_person_begins_with_its_own_curves():
+    class Scenes(SolidColor):
+        """Another photograph from the third frame on."""
+
+        pictures = np.random.default_rng(0).integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
+
+        def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+            return self.pictures[int(frame.index >= 2)]
+
+    lifts = [0.0, 0.0, 1.0, 1.0]
+    sink, subject = FakeSink(), pipeline(FakeEstimator(lifts), smoothing=100)
+    subject.background = Scenes((0, 0, 0))
+    run(FakeSource([50] * 4), subject, [("harmonized", sink)])
+    assert [level for level, _ in sink.pictures] == [0, 0, 255, 255]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")

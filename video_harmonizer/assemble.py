@@ -4,6 +4,7 @@ import ctypes
 import logging
 import math
 import platform
+import re
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -41,14 +42,24 @@ def check(options: Options) -> None:
         raise InputError(f"--strength {options.strength:g}: want 0 (as filmed) to 1 (all of the change)")
     if not (options.smoothing >= 0 and math.isfinite(options.smoothing)):
         raise InputError(f"--smoothing {options.smoothing:g}: want seconds, 0 or more; 0.5 suits most")
-    if isinstance(options, LiveOptions) and not 0 < options.fps < math.inf:
-        raise InputError(f"--fps {options.fps:g}: want frames a second, more than 0; 30 suits most cameras")
+    if isinstance(options, VideoOptions | LiveOptions) and not 0.01 <= options.fps <= 1000:
+        raise InputError(f"--fps {options.fps:g}: want frames a second, 0.01 to 1000; 25 and 30 are usual")
+    if isinstance(options, LiveOptions):
+        camera_size(options)
     if options.report is not None:
         check_suffix("--report", options.report, ".json")
         check_output_file(options.report)
     check_matting(options)
     harmonizer_weights(options)
     _tell_unused(options)
+
+
+def camera_size(options: LiveOptions) -> tuple[int, int]:
+    """(width, height) to ask for; raises InputError for what is no size."""
+    size = re.fullmatch(r"(\d{2,5})x(\d{2,5})", options.size)
+    if not size:
+        raise InputError(f"--size {options.size}: not a size; write it as 1280x720")
+    return int(size[1]), int(size[2])
 
 
 def _tell_unused(options: Options) -> None:
@@ -242,7 +253,10 @@ def make_pipeline(
     options: Options, matting: Matting, background: Background, views: list[str], engine: Engine
 ) -> Pipeline:
     """All parts together; without a harmonizer where nothing of it would be seen."""
-    seen = options.strength > 0 and options.view in HARMONIZED_VIEWS
+    strength = options.strength * background.light
+    seen = strength > 0 and options.view in HARMONIZED_VIEWS
+    if options.strength > 0 and not background.light:
+        log.info("colours stay as filmed: the scene behind the person is their own")
     estimator = make_estimator(options, engine) if seen else NoHarmonizer()
     return Pipeline(
         matting=matting,
@@ -251,7 +265,7 @@ def make_pipeline(
         estimator=SteadyEstimator(estimator, min(INTERVAL, options.smoothing)),
         smoother=CurveSmoother(options.smoothing),
         renderer=CPURenderer(views),
-        strength=options.strength,
+        strength=strength,
     )
 
 

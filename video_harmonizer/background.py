@@ -25,7 +25,13 @@ ASPECT_TOLERANCE = 0.02  # relative difference of aspects below which nobody see
 
 
 class Background(Protocol):
-    """Gives the scene behind each frame."""
+    """Gives the scene behind each frame.
+
+    Attributes:
+        light: share of the change of colours that the scene calls for.
+    """
+
+    light: float
 
     def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
         """(H, W, 3) of the frame's size and dtype; valid until the next call."""
@@ -68,7 +74,9 @@ def open_background(text: str, live: bool = False) -> Background:
 
 
 class SolidColor:
-    """One colour everywhere."""
+    """One colour everywhere: no scene with a light of its own, so half of the change will do."""
+
+    light = 0.5
 
     def __init__(self, rgb: tuple[int, int, int]) -> None:
         self.rgb = np.array(rgb, np.uint8)
@@ -86,6 +94,8 @@ class SolidColor:
 class Original:
     """The frame itself: for a composite that is ready, whose foreground alone is to change."""
 
+    light = 1.0
+
     def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
         return frame.rgb
 
@@ -94,6 +104,8 @@ class Original:
 
 class Picture:
     """A photograph, (h, w, 3) uint8 or uint16, cropped to fill the frame; ``name`` is for messages."""
+
+    light = 1.0
 
     def __init__(self, name: str, picture: np.ndarray) -> None:
         self.name = name
@@ -115,6 +127,8 @@ class LoopedVideo:
     Behind live video it plays slower where it can't be read as fast as it was filmed: skipped frames have to be decoded
     as well, so trying to catch up would only make it fall further behind.
     """
+
+    light = 1.0
 
     def __init__(self, path: str, live: bool = False) -> None:
         self.name = path
@@ -180,6 +194,8 @@ class Blur:
     Args:
         radius: standard deviation in pixels of the frame; 0 means `BLUR_SHARE` of its height.
     """
+
+    light = 0.0  # the person stands in it already
 
     def __init__(self, radius: float = 0) -> None:
         self.radius = radius

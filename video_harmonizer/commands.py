@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from tqdm import tqdm
@@ -22,14 +24,16 @@ from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import ImageFileSink
 from video_harmonizer.sinks.window import WindowSink
 from video_harmonizer.sinks.writer import ThreadedWriter
-from video_harmonizer.sources import Source, open_source
+from video_harmonizer.sources import NONE, Source, Wish, open_source
 from video_harmonizer.sources.image import files_of, read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
-from video_harmonizer.staging import staged
+from video_harmonizer.staging import free_name, staged
 from video_harmonizer.temporal.budget import FrameBudget
 
 log = logging.getLogger(__name__)
 
+# Encoders' own presets take several times a frame's time on an ordinary processor
+LIVE_PRESETS = {"libx264": "superfast", "libx265": "ultrafast"}
 SOMEBODY = 0.005  # share of a picture: less, in all frames, is nobody
 INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 
@@ -38,7 +42,9 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
     """Harmonize a file into a file; the exit status."""
     engine = assemble.choose_engine(options.engine, options.device, options.precision)
     with ExitStack() as cleanup:
-        source = _opened(cleanup, str(options.input))
+        source = _opened(cleanup, str(options.input), Wish(options.fps))
+        if options.fps != VideoOptions.fps and source.info.rate != Fraction(options.fps).limit_denominator(1001):
+            log.warning("--fps %g: not used, as %s has a rate of its own", options.fps, options.input)
         if source.info.live:
             raise InputError(f"{options.input}: a camera; for live video use run_webcam.py --source {options.input}")
         inputs = _read_from(str(options.input), options.background, options.matting)
@@ -91,20 +97,29 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
             window = WindowSink("Video Harmonizer")
             cleanup.callback(window.close)
             sinks.append(window)
-        source = _opened(cleanup, options.source, options.fps)
+        wish = Wish(options.fps, assemble.camera_size(options), options.mirror)
+        source = _opened(cleanup, options.source, wish)
+        live_source = source.info.live
+        in_real_time = live_source or window is not None  # else nobody waits for a frame
+        if in_real_time and options.preset is None and options.codec in LIVE_PRESETS:
+            options = replace(options, preset=LIVE_PRESETS[options.codec])
+        if options.output is not None and live_source and options.output.is_file():
+            free = free_name(options.output)
+            log.warning("%s: is there already; this is recorded into %s", options.output, free)
+            options = replace(options, output=free)
         if options.output is not None:
             inputs = _read_from(options.source, options.background, options.matting)
             sinks.append(_opened_file(cleanup, options.output, source, options, inputs))
-        live_source = source.info.live
         background = open_background(options.background, live_source)
         matting = assemble.make_matting(options, engine, source.info, cleanup)
         if not live_source:
             source = PrefetchSource(source)
             cleanup.callback(source.close)
         pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
-        fps = min(options.fps, float(source.info.rate or options.fps))  # more frames than come need no effort
+        # more frames than a camera gives need no effort, and a file's all have to be shown
+        rate = float(source.info.rate or options.fps)
+        fps = min(options.fps, rate) if live_source else rate
         watch = LiveWatch(pipeline, fps, window, None if live_source else Pace(), source.info.frames == 1)
-        in_real_time = live_source or window is not None  # else nobody waits for a frame
         goes_on = watch.after_frame if in_real_time else lambda views: True
         return _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget)
 
@@ -128,7 +143,7 @@ def _process(
                 return after_frame(views)
 
             done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
-        _tell(options, done)
+        _tell(options, done, sinks)
         if done.frames_out and pipeline.estimator.largest < SOMEBODY:
             share = f"{pipeline.estimator.largest:.1%} of a picture at most"
             log.warning("hardly anybody was found (%s); %s", share, assemble.remedy_for_nobody(options))
@@ -139,16 +154,19 @@ def _process(
     return INTERRUPTED if done.interrupted else 0
 
 
-def _tell(options: VideoOptions | ImageOptions | LiveOptions, done: Run) -> None:
+def _tell(options: VideoOptions | ImageOptions | LiveOptions, done: Run, sinks: Sequence[Sink]) -> None:
     log.info("%d frames in %.1f s (%.1f a second)", done.frames_out, done.seconds, done.frames_out / done.seconds)
-    if options.output is not None:
+    kept = [sink.kept for sink in sinks if sink.kept]
+    if kept:
+        log.info("written to %s, as %s is there already", kept[0], options.output)
+    elif options.output is not None:
         log.info("written to %s", options.output)
     if done.interrupted:
         log.info("stopped by Ctrl-C: what was done until then is complete and playable")
 
 
-def _opened(cleanup: ExitStack, text: str, rate: float = 30) -> Source:
-    source = open_source(text, rate)
+def _opened(cleanup: ExitStack, text: str, wish: Wish = NONE) -> Source:
+    source = open_source(text, wish)
     cleanup.callback(source.close)
     return source
 
@@ -162,10 +180,10 @@ def _opened_file(cleanup: ExitStack, path: Path, source: Source, options: Option
 
 
 def _abandoned_on_failure(cleanup: ExitStack, sink: Sink) -> Sink:
-    def abandon() -> None:
+    def abandon(failed: type[BaseException] | None, *_: object) -> None:
         sink.abort()  # does nothing once the sink is closed
-        if sink.kept:
+        if failed and sink.kept:
             log.warning("%s: holds what was done before it failed", sink.kept)
 
-    cleanup.callback(abandon)
+    cleanup.push(abandon)
     return sink

@@ -8,6 +8,7 @@ from video_harmonizer.sinks.window import QUIT, WindowSink
 from video_harmonizer.temporal.budget import EFFORTS, EFFORTS_OF_CURVES, FrameBudget
 
 TELL = "h"  # the key that hides or shows the line of numbers
+LATE = 0.5  # seconds behind which a file goes on from where it is, instead of hurrying after its clock
 GLANCE = 0.02  # seconds between looks at the keyboard while there is nothing to show
 
 
@@ -20,7 +21,7 @@ class Pace:
     def early(self, seconds: float) -> float:
         """How many seconds too early a frame of that time is; 0 or less when it is due."""
         now = time.monotonic()
-        if self._began is None:
+        if self._began is None or self._began + seconds < now - LATE:
             self._began = now - seconds
         return self._began + seconds - now
 
@@ -35,14 +36,15 @@ class LiveWatch:
         self._pipeline, self._window, self._pace = pipeline, window, pace
         self._photograph = photograph
         self._told = True
-        self._shown = time.monotonic()
+        self._began = self._shown = time.monotonic()
         self._interval = 1 / fps  # between frames, a mean
 
     def after_frame(self, views: Views) -> bool:
         """Whether there is to be another one."""
         busy = self._pipeline.timer.busiest()
         # what frames cost while a network is being made for another size says nothing of either size
-        if not self._pipeline.matting.is_rescaling() and self.budget.spent(busy, views.seconds):
+        waited = time.monotonic() - self._began  # a slow file's own clock would have one wait longer the slower it is
+        if not self._pipeline.matting.is_rescaling() and self.budget.spent(busy, waited):
             self._pipeline.take(self.budget.effort)
         if self._window is None:
             return True

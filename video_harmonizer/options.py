@@ -108,7 +108,7 @@ class Options(EngineOptions, HarmonizerOptions, MattingOptions):
     # Constant rate factor: lower is better and larger. Default: what looks the same as the source (x264: 18).
     crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None
 
-    # The encoder's speed: ultrafast ... veryslow for x264. Default: the encoder's own.
+    # The encoder's speed: ultrafast ... veryslow for x264. Default: the encoder's own; of live video a quick one.
     preset: Annotated[str | None, arg(metavar="PRESET", help_behavior_hint="")] = None
 
     # Write what was done, and how long each stage took, to this JSON file.
@@ -130,6 +130,9 @@ class VideoOptions(Options):
 
     # What goes behind the person: a picture, a video (repeated), a colour, or the blurred original.
     background: BackgroundName = tyro.MISSING
+
+    # Frames a second of a folder or pattern of pictures; a video file has its own.
+    fps: Annotated[float, arg(metavar="FPS")] = 25.0
 
     # Video file to write, or pictures: a folder that exists, or a pattern such as out/%05d.png.
     output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
@@ -174,7 +177,8 @@ class LiveOptions(Options):
     # for a test pattern.
     source: Annotated[str, arg(metavar="CAMERA|FILE|demo|pattern")] = "0"
 
-    # What to record: a video file, or pictures, in a folder that exists or by a pattern such as out/%05d.png.
+    # What to record: a video file, or pictures, in a folder that exists or by a pattern such as out/%05d.png. An
+    # earlier recording of a camera stays as it is: the new one gets a number.
     output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")] = None
 
     # Which picture to show and record: original, the frame as it came; paste, the person over the new background,
@@ -188,6 +192,12 @@ class LiveOptions(Options):
     # Frames a second to ask of the camera, and to keep up with in real time: where that is too much, curves come less
     # often, then mattes get coarser.
     fps: Annotated[float, arg(metavar="FPS")] = 30.0
+
+    # Size of the picture to ask of the camera.
+    size: Annotated[str, arg(metavar="WIDTHxHEIGHT")] = "1280x720"
+
+    # Show and record the camera's picture as in a mirror.
+    mirror: bool = False
 
 
 @dataclass(frozen=True)

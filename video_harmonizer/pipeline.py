@@ -6,9 +6,11 @@ Threads share the work, each some frames ahead of the next: reading, looking, ma
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import starmap
 from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
 
 from video_harmonizer.ahead import Ahead
 from video_harmonizer.background import Background
@@ -64,13 +66,16 @@ class Pipeline:
     renderer: CPURenderer
     strength: float = 1.0  # 0 leaves the person as filmed, 1 takes the curves wholly
     cuts: CutDetector = field(default_factory=CutDetector)
+    scene_cuts: CutDetector = field(default_factory=CutDetector)  # of the video behind the person
     timer: StageTimer = field(default_factory=StageTimer)
     latency: float = 0.0  # seconds from the last frame's reading to its finished pictures
+    _backdrop: np.ndarray | None = None  # the latest
     _read_at: dict[int, float] = field(default_factory=dict)  # by the index of frames that are under way
 
     def reset(self) -> None:
         """Before another source."""
-        for part in (self.cuts, self.matting, self.estimator, self.smoother):
+        self._backdrop = None
+        for part in (self.cuts, self.scene_cuts, self.matting, self.estimator, self.smoother):
             part.reset()
 
     def take(self, effort: Effort) -> None:
@@ -96,6 +101,10 @@ class Pipeline:
         """The rest of it."""
         timed = self.timer.call
         backdrop = timed("background", self.background.behind, frame, matte)
+        if self._backdrop is not backdrop:  # another picture; most scenes are one
+            self._backdrop = backdrop
+            scene = replace(frame, rgb=backdrop, cut=False)
+            frame = replace(frame, cut=frame.cut or timed("background", self.scene_cuts.marked, scene).cut)
         estimate = timed("estimate", self.estimator.estimate, frame, matte, backdrop)
         if frame.cut:
             self.smoother.reset()
@@ -124,8 +133,9 @@ def run(
 ) -> Run:
     """Process the source to its end and write each view to its sink.
 
-    On Ctrl-C the sinks are finished, so that what was made stays, whether or not another one comes meanwhile; on an
-    error, and on Ctrl-C before the first frame is out, they are aborted.
+    On Ctrl-C the sinks are finished, so that what was made stays, whether or not another one comes meanwhile; but where
+    an earlier file would make room for it, they are aborted, as they are on an error, and on Ctrl-C before the first
+    frame is out.
 
     Args:
         outputs: (view, sink) pairs.
@@ -155,7 +165,8 @@ def run(
                 done.interrupted = True
             ending.begin()
             for _, sink in outputs:
-                pipeline.timer.call("write", sink.close)
+                half = done.interrupted and sink.replaces  # half a video does not replace what may be a whole one
+                pipeline.timer.call("write", sink.abort if half else sink.close)
         except BaseException:
             for _, sink in outputs:
                 with contextlib.suppress(Exception):  # the first error is the one to tell

@@ -368,6 +368,15 @@ def test_a_lossless_codec_loses_nothing(tmp_path, dtype):
     assert np.array_equal(next(iter(VideoFileSource(tmp_path / "a.mkv"))).rgb, image)
 
 
+def test_vp8_follows_the_factor(tmp_path):
+    noise = [np.random.default_rng(index).integers(0, 256, (96, 128, 3), np.uint8) for index in range(3)]
+    sizes = {}
+    for crf in (4, 40):
+        write(tmp_path / f"{crf}.webm", noise, codec="libvpx", crf=crf)
+        sizes[crf] = (tmp_path / f"{crf}.webm").stat().st_size
+    assert sizes[4] > 1.5 * sizes[40]
+
+
 @pytest.mark.parametrize(
     ("codec", "name", "chroma"),
     [("libx264", "a.mp4", "yuv444p"), ("libx265", "a.mp4", "yuv444p"), ("libvpx-vp9", "a.webm", "yuv420p")],

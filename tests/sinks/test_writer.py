@@ -13,6 +13,7 @@ class SlowSink:
     """Remembers what it was given, and fails at one picture if asked to."""
 
     kept = None
+    replaces = False
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at = fails_at

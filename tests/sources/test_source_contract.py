@@ -143,6 +143,12 @@ def test_a_name_that_is_nothing_is_refused(tmp_path, monkeypatch, text):
         open_source(text)
 
 
+@pytest.mark.parametrize("text", ["rtsp://10.0.0.5/stream1", "https:/example.org/talk.mp4"])
+def test_an_address_is_said_to_be_one(text):
+    with pytest.raises(InputError, match="addresses are not read; download it first"):
+        open_source(text)
+
+
 def test_pyav_is_not_loaded_unless_a_video_file_is_opened(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), moving_picture(0, 64, 48))
     program = (

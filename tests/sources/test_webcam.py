@@ -3,6 +3,7 @@
 import time
 
 import cv2
+import numpy as np
 import pytest
 from fake_camera import FakeCamera
 
@@ -49,6 +50,22 @@ def test_colours_are_rgb():
     source = camera_source(FakeCamera(64, 48))
     assert next(iter(source)).rgb[0, 0, 2] == 200
     source.close()
+
+
+def test_a_mirror_exchanges_left_and_right():
+    class Marked(FakeCamera):
+        def read(self) -> tuple[bool, np.ndarray | None]:
+            got, bgr = super().read()
+            assert bgr is not None
+            bgr[:, 0, 1] = 99
+            return got, bgr
+
+    for mirrored in (False, True):
+        source = camera_source(Marked(64, 48), mirrored=mirrored)
+        green = next(iter(source)).rgb[0, :, 1]
+        source.close()
+        assert green[-1 if mirrored else 0] == 99
+        assert green.sum() == 99
 
 
 def test_pictures_of_another_size_are_made_to_fit():

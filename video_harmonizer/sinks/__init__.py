@@ -17,6 +17,10 @@ class Sink(Protocol):
     def kept(self) -> Path | None:
         """After `abort`: where the pictures so far lie, if they can be used."""
 
+    @property
+    def replaces(self) -> bool:
+        """Whether `close` would take the name of a file that is there already."""
+
     def write(self, image: np.ndarray, seconds: float) -> None:
         """Take one (H, W, 3) RGB picture, uint8 or uint16, presented at ``seconds`` since the first frame.
 

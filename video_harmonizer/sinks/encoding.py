@@ -20,8 +20,10 @@ log = logging.getLogger(__name__)
 
 COMMON_CODECS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks", "ffv1")
 # Constant rate factors at which hardly an eye finds a difference; the encoders' own defaults are lower.
-DEFAULT_CRF = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libsvtav1": 24}
-LARGEST_CRF = {"libx264": 51, "libx265": 51, "libvpx-vp9": 63, "libsvtav1": 63}
+DEFAULT_CRF = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libsvtav1": 24, "libvpx": 8}
+LARGEST_CRF = {"libx264": 51, "libx265": 51, "libvpx-vp9": 63, "libsvtav1": 63, "libvpx": 63}
+BOUND_BY_RATE = ("libvpx",)  # for which the factor is but a limit of quality beside the bit rate
+BITS_A_PIXEL = 8.0  # as a limit: more than any picture needs
 
 # Pixel formats, those that most players show first.
 EIGHT_BITS = ("yuv420p", "yuv422p", "yuv444p")
@@ -88,6 +90,8 @@ class Encoding:
         context.color_primaries, context.color_trc = packer.primaries, packer.transfer
         context.colorspace, context.color_range = packer.matrix, packer.range
         context.options = dict(settings)
+        if self.codec.name in BOUND_BY_RATE:  # else its 200 kbit/s would count, whatever the factor
+            context.bit_rate = round(BITS_A_PIXEL * self._size[0] * self._size[1] * float(self.rate))
         if self.codec.name == "libx265":  # writes to the terminal past FFmpeg's log
             context.options["x265-params"] = "log-level=none"
 

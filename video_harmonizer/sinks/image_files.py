@@ -23,6 +23,7 @@ class ImageFileSink:
     Raises InputError for a place that can't be written, an unknown suffix, or a source of several frames.
     """
 
+    replaces = False  # a picture that is written is whole
     kept: Path | None = None  # the whole picture, where it could not get its name; an abort leaves nothing
 
     def __init__(self, path: Path, info: SourceInfo, inputs: Iterable[Path] = ()) -> None:
@@ -71,6 +72,7 @@ class ImageSequenceSink:
         InputError: the place can't be written, is read, has pictures of such names already, or the suffix is unknown.
     """
 
+    replaces = False  # pictures of such names are refused
     kept: Path | None = None  # after `abort`: the folder with the pictures so far
 
     def __init__(self, path: Path, inputs: Iterable[Path] = ()) -> None:

@@ -90,6 +90,11 @@ class VideoFileSink:
             self._write_header()
             undo.pop_all()
 
+    @property
+    def replaces(self) -> bool:
+        """Whether an earlier file is still there."""
+        return self._file.final.exists()
+
     def write(self, image: np.ndarray, seconds: float) -> None:
         if image.shape != self._shape:
             raise ValueError(f"got a picture of shape {image.shape}, wanted {self._shape}")

@@ -28,6 +28,7 @@ class WindowSink:
     """
 
     kept = None  # nothing is written
+    replaces = False
     _toolkit_ready = False
 
     def __init__(self, title: str) -> None:

@@ -38,6 +38,11 @@ class ThreadedWriter:
         """What the sink kept when it was aborted."""
         return self._sink.kept
 
+    @property
+    def replaces(self) -> bool:
+        """As of the sink."""
+        return self._sink.replaces
+
     def write(self, image: np.ndarray, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < self._depth or self._error)

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +25,19 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-def open_source(text: str, rate: float = 30, in_srgb: bool = True) -> Source:
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of a source that has no ways of its own."""
+
+    rate: float | None = None  # frames a second, of a camera (else 30) or of a sequence of pictures (else 25)
+    size: tuple[int, int] = (1280, 720)  # (width, height) of a camera
+    mirrored: bool = False  # a camera's picture, as in a mirror
+
+
+NONE = Wish()
+
+
+def open_source(text: str, wish: Wish = NONE, in_srgb: bool = True) -> Source:
     """Open what a person named.
 
     ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern;
@@ -32,28 +46,30 @@ def open_source(text: str, rate: float = 30, in_srgb: bool = True) -> Source:
     photograph; anything else a video file.
 
     Args:
-        rate: frames a second to ask a camera for.
+        wish: of cameras and of sequences of pictures.
         in_srgb: convert pictures of another colour profile; not wanted of masks.
 
     Raises:
         InputError: it can't be read.
     """
     try:
-        return _open(text, rate, in_srgb)
+        return _open(text, wish, in_srgb)
     except OSError as error:  # the name is too long, a folder on the way is closed, ...
         raise InputError(f"{text}: it can't be read ({error.strerror}); check its name and permissions") from None
 
 
-def _open(text: str, rate: float, in_srgb: bool) -> Source:
+def _open(text: str, wish: Wish, in_srgb: bool) -> Source:
     # Each kind is imported when it is asked for: PyAV must not be loaded unless a video file is read (an OpenCV
     # window that opens after it freezes).
     if not text:
         raise InputError("source: no name; give a video file, a picture, a folder of pictures or a camera's number")
+    if re.match(r"\w{2,}:/", text):
+        raise InputError(f"{text}: addresses are not read; download it first")
     camera = re.fullmatch(r"(?:/dev/video)?(\d+)", text)
     if camera and (text.startswith("/") or not Path(text).exists()):  # folders of pictures may be called 2024
         from video_harmonizer.sources.webcam import WebcamSource
 
-        return WebcamSource(int(camera[1]), rate=rate)
+        return WebcamSource(int(camera[1]), wish.size, wish.rate or 30, mirrored=wish.mirrored)
     if text == "demo" and not Path(text).exists():
         from video_harmonizer.sources.demo import DemoSource
 
@@ -67,7 +83,7 @@ def _open(text: str, rate: float, in_srgb: bool) -> Source:
 
     path = Path(text)
     if is_sequence(path):
-        return ImageSequenceSource(path, in_srgb=in_srgb)
+        return ImageSequenceSource(path, Fraction(wish.rate or 25).limit_denominator(1001), in_srgb)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return PhotographSource(path, in_srgb)
     from video_harmonizer.sources.video_file import VideoFileSource

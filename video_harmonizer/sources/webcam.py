@@ -31,6 +31,7 @@ class WebcamSource:
         camera: its number.
         size: wanted (width, height).
         rate: wanted frames a second.
+        mirrored: left and right exchanged, as people know themselves.
         timeout: seconds.
         open_capture: makes a `cv2.VideoCapture` of the number; replaced in tests.
     """
@@ -41,10 +42,12 @@ class WebcamSource:
         size: tuple[int, int] = (1280, 720),
         rate: float = 30,
         timeout: float = 5,
+        mirrored: bool = False,
         open_capture: Callable[[int], Any] | None = None,
     ) -> None:
         self._name = f"webcam {camera}"
         self._timeout = timeout
+        self._mirrored = mirrored
         self._capture = (open_capture or _open_camera)(camera)
         if not self._capture.isOpened():
             raise InputError(_closed(camera) if _may_be_there(camera) else _no_camera(camera))
@@ -79,6 +82,8 @@ class WebcamSource:
             first = first or (count, arrival)
             if bgr.shape[:2] != (self.info.height, self.info.width):  # turned by hand, or by another program
                 bgr = cv2.resize(bgr, (self.info.width, self.info.height), interpolation=cv2.INTER_LINEAR)
+            if self._mirrored:
+                bgr = cv2.flip(bgr, 1)
             yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), count - first[0], arrival - first[1])
 
     def close(self) -> None:
