@@ -96,3 +96,28 @@ class LRASPP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.aspp1(x) * self.aspp2(x)
+
+
+class ContextBlock(nn.Module):
+    """A residual of what lies around: this project's own, after ConvNeXt (Liu et al., 2022, arXiv 2201.03545).
+
+    At stride 16 a 7x7 neighbourhood is 112 pixels wide and its cost hardly counts. The residual starts at zero, so
+    that a network that has learnt without such blocks goes on as it was.
+    """
+
+    def __init__(self, channels: int, widening: int = 4) -> None:
+        super().__init__()
+        last = nn.Conv2d(widening * channels, channels, 1)
+        nn.init.zeros_(last.weight)
+        assert last.bias is not None
+        nn.init.zeros_(last.bias)
+        self.residual = nn.Sequential(
+            nn.Conv2d(channels, channels, 7, padding=3, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.Conv2d(channels, widening * channels, 1),
+            nn.ReLU(),
+            last,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.residual(x)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rvm.decoder import Features, FoldedOutputBlock, OutputBlock, RecurrentDecoder, States
-from rvm.encoder import LRASPP, MobileNetV3Encoder, ResNet50Encoder, SqueezeNetEncoder
+from rvm.encoder import LRASPP, ContextBlock, MobileNetV3Encoder, ResNet50Encoder, SqueezeNetEncoder
 from rvm.refiner import DeepGuidedFilter, FastGuidedFilter, GuidedFilter
 
 
@@ -20,12 +20,13 @@ class Variant:
     context: int  # f4 after LR-ASPP
     decoder: tuple[int, int, int, int]  # out of decode3..decode0
     output: Callable[[int, int], nn.Module] = OutputBlock
+    context_blocks: int = 0  # behind LR-ASPP; the published networks have none
 
 
 VARIANTS = {
     "mobilenetv3": Variant(MobileNetV3Encoder, (16, 24, 40, 960), 128, (80, 40, 32, 16)),
     "resnet50": Variant(ResNet50Encoder, (64, 256, 512, 2048), 256, (128, 64, 32, 16)),
-    "squeezenet": Variant(SqueezeNetEncoder, (8, 16, 32, 512), 96, (48, 32, 16, 4), FoldedOutputBlock),
+    "squeezenet": Variant(SqueezeNetEncoder, (8, 16, 32, 512), 96, (48, 32, 16, 4), FoldedOutputBlock, 4),
 }
 
 REFINERS: dict[str, Callable[[int], GuidedFilter]] = {
@@ -52,6 +53,7 @@ class MattingNetwork(nn.Module):
         hidden = table.decoder[-1]
         self.backbone = table.encoder()
         self.aspp = LRASPP(f4, table.context)
+        self.context = nn.Sequential(*(ContextBlock(table.context) for _ in range(table.context_blocks)))
         self.decoder = RecurrentDecoder((f1, f2, f3), table.context, table.decoder, table.output)
         self.project_mat = Projection(hidden, 4)
         self.project_seg = Projection(hidden, 1)
@@ -100,9 +102,9 @@ class MattingNetwork(nn.Module):
         return fgr.unflatten(0, src.shape[:-3]), pha.unflatten(0, src.shape[:-3]), *states
 
     def encode(self, base: Tensor) -> Features:
-        """Low-res source (B*T, 3, h, w) -> f1..f3 and f4 after LR-ASPP, at 1/2, 1/4, 1/8 and 1/16 of its size."""
+        """Low-res source (B*T, 3, h, w) -> f1..f3 and f4 after LR-ASPP and context, at 1/2, 1/4, 1/8 and 1/16."""
         f1, f2, f3, f4 = self.backbone(base)
-        return f1, f2, f3, self.aspp(f4)
+        return f1, f2, f3, self.context(self.aspp(f4))
 
     def decode(
         self, base: Tensor, features: Features, states: States, clip_length: int = 1
