@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torchvision.models import mobilenet_v3_large, squeezenet1_1
 
-from rvm.encoder import SqueezeNetEncoder
+from rvm.encoder import ContextBlock, SqueezeNetEncoder
 from rvm.mobilenetv3 import mobilenetv3_features
 from rvm.squeezenet import squeezenet_features
 
@@ -63,3 +63,18 @@ def test_fresh_weights_keep_the_scale_of_what_comes_in():
     assert len(convolutions) == 1 + 8 * 3
     answer = squeezenet_features()(torch.randn(4, 3, 64, 64))
     assert 0.1 < answer.std() < 10
+
+
+def test_a_context_block_starts_as_nothing_and_then_sees_three_cells_around():
+    torch.manual_seed(0)
+    block, x = ContextBlock(8).eval(), torch.rand(1, 8, 9, 9)
+    assert torch.equal(block(x), x)
+    last = block.residual[-1]
+    assert isinstance(last, nn.Conv2d)
+    nn.init.normal_(last.weight)
+    other = x.clone()
+    other[0, 0, 4, 4] += 1
+    changed = (block(other) - block(x)).abs().sum(1)[0] > 0
+    assert changed.nonzero().min() == 1  # columns and rows 1 to 7
+    assert changed.nonzero().max() == 7
+    assert changed[1:8, 1:8].float().mean() > 0.9
