@@ -9,10 +9,21 @@ import numpy as np
 import pytest
 from clips import flat_frame, make_clip
 
-from video_harmonizer import background
-from video_harmonizer.background import Background, Original, crop_to_fill, open_background
+from video_harmonizer import assemble, background
+from video_harmonizer.background import (
+    Background,
+    Blur,
+    Original,
+    Picture,
+    SolidColor,
+    crop_to_fill,
+    open_background,
+)
+from video_harmonizer.engine import make_engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.matting.chroma import ChromaKey
+from video_harmonizer.options import VideoOptions
 from video_harmonizer.pixels import to_depth
 
 DTYPES = [np.uint8, np.uint16]
@@ -311,3 +322,19 @@ def test_camera_is_refused_without_being_opened(text: str, monkeypatch: pytest.M
 
 def test_empty_name_is_refused():
     assert refusal("") == "--background: it is empty; give a picture, a video, #rrggbb or blur"
+
+
+@pytest.mark.parametrize(
+    ("scene", "strength"),
+    [
+        (Blur(), 0),
+        (SolidColor((9, 9, 9)), 0.4),
+        (Original(), 0.8),
+        (Picture("room", np.zeros((4, 6, 3), np.uint8)), 0.8),
+    ],
+)
+def test_colours_change_by_what_the_scene_says_of_its_light(scene: Background, strength: float):
+    options = VideoOptions(input=Path("a"), background="b", output=Path("c"), harmonizer="none", strength=0.8)
+    engine = make_engine("torch", "cpu")
+    pipeline = assemble.make_pipeline(options, ChromaKey.parse("chroma"), scene, ["harmonized"], engine)
+    assert pipeline.strength == pytest.approx(strength)
