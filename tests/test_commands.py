@@ -301,7 +301,6 @@ class FakeWindow:
     """Takes the place of the window: keeps what it is shown; q is pressed at the third picture."""
 
     kept = None
-    replaces = False
     shown: list[np.ndarray]
     told: list[str]
     closed = False
@@ -319,7 +318,7 @@ class FakeWindow:
         self.told.append(self.status)
         return QUIT if len(self.shown) == 3 else None
 
-    def close(self) -> None:
+    def close(self, whole: bool = True) -> None:
         FakeWindow.closed = True
 
     abort = close
@@ -497,7 +496,7 @@ def test_stopped_run_leaves_an_earlier_output_and_says_where_its_own_is(
 def test_failure_while_a_stopped_file_is_finished_keeps_what_there_is_apart(
     clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    def fail(self: VideoFileSink) -> None:
+    def fail(self: VideoFileSink, whole: bool) -> None:
         raise InputError(f"{tmp_path / 'out.mp4'}: can't be written (disk full)")
 
     compose = Pipeline.compose

@@ -24,7 +24,7 @@ from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import ImageFileSink
 from video_harmonizer.sinks.window import WindowSink
 from video_harmonizer.sinks.writer import ThreadedWriter
-from video_harmonizer.sources import NONE, Source, Wish, open_source
+from video_harmonizer.sources import NO_WISH, Source, Wish, open_source
 from video_harmonizer.sources.image import files_of, read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
 from video_harmonizer.staging import free_name, staged
@@ -165,7 +165,7 @@ def _tell(options: VideoOptions | ImageOptions | LiveOptions, done: Run, sinks: 
         log.info("stopped by Ctrl-C: what was done until then is complete and playable")
 
 
-def _opened(cleanup: ExitStack, text: str, wish: Wish = NONE) -> Source:
+def _opened(cleanup: ExitStack, text: str, wish: Wish = NO_WISH) -> Source:
     source = open_source(text, wish)
     cleanup.callback(source.close)
     return source

@@ -133,9 +133,8 @@ def run(
 ) -> Run:
     """Process the source to its end and write each view to its sink.
 
-    On Ctrl-C the sinks are finished, so that what was made stays, whether or not another one comes meanwhile; but where
-    an earlier file would make room for it, they are aborted, as they are on an error, and on Ctrl-C before the first
-    frame is out.
+    On Ctrl-C the sinks are finished, so that what was made stays, whether or not another one comes meanwhile; on an
+    error, and on Ctrl-C before the first frame is out, they are aborted.
 
     Args:
         outputs: (view, sink) pairs.
@@ -165,8 +164,7 @@ def run(
                 done.interrupted = True
             ending.begin()
             for _, sink in outputs:
-                half = done.interrupted and sink.replaces  # half a video does not replace what may be a whole one
-                pipeline.timer.call("write", sink.abort if half else sink.close)
+                pipeline.timer.call("write", sink.close, not done.interrupted)
         except BaseException:
             for _, sink in outputs:
                 with contextlib.suppress(Exception):  # the first error is the one to tell

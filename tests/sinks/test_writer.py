@@ -13,7 +13,6 @@ class SlowSink:
     """Remembers what it was given, and fails at one picture if asked to."""
 
     kept = None
-    replaces = False
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at = fails_at
@@ -26,7 +25,7 @@ class SlowSink:
             raise OSError("disk full")
         self.seen.append((int(image[0, 0, 0]), seconds))
 
-    def close(self) -> None:
+    def close(self, whole: bool = True) -> None:
         self.ended.append("closed")
 
     def abort(self) -> None:

@@ -9,17 +9,14 @@ import numpy as np
 class Sink(Protocol):
     """Opened by its constructor, which raises InputError before the first frame is processed if it can't write.
 
-    `close` finishes what was written and gives it its final name; `abort` keeps what was written from
-    taking the final name. Either ends the sink, and may be called twice.
+    `close` finishes what was written and gives it its final name, unless it is not the whole and a file of that name
+    is there already, which stays; `abort` keeps what was written from taking the final name. Either ends the sink, and
+    may be called twice.
     """
 
     @property
     def kept(self) -> Path | None:
-        """After `abort`: where the pictures so far lie, if they can be used."""
-
-    @property
-    def replaces(self) -> bool:
-        """Whether `close` would take the name of a file that is there already."""
+        """Without the final name: where the pictures so far lie, if they can be used."""
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         """Take one (H, W, 3) RGB picture, uint8 or uint16, presented at ``seconds`` since the first frame.
@@ -27,6 +24,6 @@ class Sink(Protocol):
         The array belongs to the caller again when this returns.
         """
 
-    def close(self) -> None: ...
+    def close(self, whole: bool = True) -> None: ...
 
     def abort(self) -> None: ...

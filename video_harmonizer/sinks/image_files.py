@@ -23,7 +23,6 @@ class ImageFileSink:
     Raises InputError for a place that can't be written, an unknown suffix, or a source of several frames.
     """
 
-    replaces = False  # a picture that is written is whole
     kept: Path | None = None  # the whole picture, where it could not get its name; an abort leaves nothing
 
     def __init__(self, path: Path, info: SourceInfo, inputs: Iterable[Path] = ()) -> None:
@@ -41,7 +40,7 @@ class ImageFileSink:
         _write(image, self._file.path)
         self._written = True
 
-    def close(self) -> None:
+    def close(self, whole: bool = True) -> None:
         if self._ended:
             return
         if not self._written:
@@ -72,7 +71,6 @@ class ImageSequenceSink:
         InputError: the place can't be written, is read, has pictures of such names already, or the suffix is unknown.
     """
 
-    replaces = False  # pictures of such names are refused
     kept: Path | None = None  # after `abort`: the folder with the pictures so far
 
     def __init__(self, path: Path, inputs: Iterable[Path] = ()) -> None:
@@ -102,7 +100,7 @@ class ImageSequenceSink:
         _write(image, self._staging / PRINTF_NUMBER.sub(lambda match: match[0] % number, self._name, count=1))
         self._count += 1
 
-    def close(self) -> None:
+    def close(self, whole: bool = True) -> None:
         if self._ended:
             return
         if not self._count:

@@ -50,7 +50,7 @@ class VideoFileSink:
         InputError: before the first frame, for all that can't work; later, where the disk is full.
     """
 
-    kept: Path | None = None  # after `abort`: the playable file with the frames so far
+    kept: Path | None = None  # without the final name: the playable file with the frames so far
 
     def __init__(
         self,
@@ -90,11 +90,6 @@ class VideoFileSink:
             self._write_header()
             undo.pop_all()
 
-    @property
-    def replaces(self) -> bool:
-        """Whether an earlier file is still there."""
-        return self._file.final.exists()
-
     def write(self, image: np.ndarray, seconds: float) -> None:
         if image.shape != self._shape:
             raise ValueError(f"got a picture of shape {image.shape}, wanted {self._shape}")
@@ -107,7 +102,7 @@ class VideoFileSink:
         self._held, self._last_ticks = frame, ticks
         self._count += 1
 
-    def close(self) -> None:
+    def close(self, whole: bool = True) -> None:
         if self._ended:
             return
         try:
@@ -116,8 +111,11 @@ class VideoFileSink:
             duration, sound_until = self._ending()
             self._encode_held(duration)
             self._finish(sound_until)
-            with self._saying_where():
-                self._file.publish()
+            if not whole and self._file.final.exists():
+                self.kept = self._file.path
+            else:
+                with self._saying_where():
+                    self._file.publish()
         except BaseException:
             self.abort()
             raise

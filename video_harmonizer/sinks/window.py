@@ -28,7 +28,6 @@ class WindowSink:
     """
 
     kept = None  # nothing is written
-    replaces = False
     _toolkit_ready = False
 
     def __init__(self, title: str) -> None:
@@ -71,7 +70,7 @@ class WindowSink:
         pressed, self._pressed = self._pressed, None
         return pressed
 
-    def close(self) -> None:
+    def close(self, whole: bool = True) -> None:
         if not self._ended and self._is_open():
             cv2.destroyWindow(self._title)
             cv2.waitKey(1)  # lets the toolkit do it

@@ -35,13 +35,8 @@ class ThreadedWriter:
 
     @property
     def kept(self) -> Path | None:
-        """What the sink kept when it was aborted."""
+        """What the sink kept."""
         return self._sink.kept
-
-    @property
-    def replaces(self) -> bool:
-        """As of the sink."""
-        return self._sink.replaces
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         with self._changed:
@@ -56,13 +51,13 @@ class ThreadedWriter:
             self._waiting.append((buffer, seconds))
             self._changed.notify_all()
 
-    def close(self) -> None:
+    def close(self, whole: bool = True) -> None:
         self._stop()
         if self._error:
             error, self._error = self._error, None
             self._sink.abort()
             raise error
-        self._sink.close()
+        self._sink.close(whole)
 
     def abort(self) -> None:
         with self._changed:

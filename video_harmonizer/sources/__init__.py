@@ -34,10 +34,10 @@ class Wish:
     mirrored: bool = False  # a camera's picture, as in a mirror
 
 
-NONE = Wish()
+NO_WISH = Wish()
 
 
-def open_source(text: str, wish: Wish = NONE, in_srgb: bool = True) -> Source:
+def open_source(text: str, wish: Wish = NO_WISH, in_srgb: bool = True) -> Source:
     """Open what a person named.
 
     ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern;
