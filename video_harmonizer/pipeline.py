@@ -101,7 +101,8 @@ class Pipeline:
         """The rest of it."""
         timed = self.timer.call
         backdrop = timed("background", self.background.behind, frame, matte)
-        if self._backdrop is not backdrop:  # another picture; most scenes are one
+        # another picture; most scenes are one, and a room out of focus calls for no curves
+        if self.strength and self._backdrop is not backdrop:
             self._backdrop = backdrop
             scene = replace(frame, rgb=backdrop, cut=False)
             frame = replace(frame, cut=frame.cut or timed("background", self.scene_cuts.marked, scene).cut)
