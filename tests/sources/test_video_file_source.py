@@ -17,6 +17,7 @@ from clips import flat_frame, make_clip, moving_picture, plane_of, tone, video_p
 
 from video_harmonizer.container import demux
 from video_harmonizer.errors import InputError
+from video_harmonizer.frame import VideoColor
 from video_harmonizer.sources import video_file
 from video_harmonizer.sources.picture import _square_pixels
 from video_harmonizer.sources.video_file import VideoFileSource, _video_stream
@@ -431,6 +432,29 @@ def test_hdr_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture, transf
     clip = make_clip(tmp_path / "a.mp4", color=(9, transfer, 9, 1))
     VideoFileSource(clip).close()
     assert [name for name in ("HLG", "PQ") if f"HDR video ({name})" in caplog.text] == said
+
+
+@pytest.mark.parametrize(("pixel_format", "tolerance"), [("yuv420p10le", 2), ("yuv420p", 4), ("gbrp10le", 2)])
+def test_hdr_becomes_sdr(tmp_path: Path, pixel_format: str, tolerance: int):
+    """A white sheet and 18 % gray as HLG has them: 75 % and 38 % of the signal."""
+
+    def sheet(_: int) -> av.VideoFrame:
+        half = np.repeat(np.rint(65535 * np.repeat([0.75, 0.38], 32)), 3).reshape(1, 64, 3).repeat(48, 0)
+        frame = av.VideoFrame.from_ndarray(half.astype(np.uint16), "rgb48le")
+        frame.colorspace = 9
+        return frame.reformat(format=pixel_format, dst_colorspace=9, dst_color_range=1)
+
+    matrix = 0 if pixel_format.startswith("gbrp") else 9
+    codec = "ffv1" if matrix == 0 else "libx264"
+    color = 9, 18, matrix, 1
+    clip = make_clip(tmp_path / "a.mkv", codec=codec, pixel_format=pixel_format, picture=sheet, color=color)
+    source = VideoFileSource(clip)
+    frame = next(iter(source))
+    white = np.iinfo(frame.rgb.dtype).max
+    levels = frame.rgb[24, [16, 48]] / white * 255
+    np.testing.assert_allclose(levels, np.repeat([[230], [108.5]], 3, axis=1), atol=tolerance)
+    assert source.info.color == VideoColor(1, 1, 0 if matrix == 0 else 1)
+    source.close()
 
 
 def test_interlaced_video_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture):

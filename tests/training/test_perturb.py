@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from tables import identity
 
 from video_harmonizer.training import perturb
 
@@ -98,30 +99,6 @@ def test_flat_region_takes_the_reference_s_mean(
     np.testing.assert_allclose(moved.mean(0), theirs.mean(0), atol=0.03)
 
 
-# --- tables ---------------------------------------------------------------------------------------------------
-
-
-def identity_lut(size: int) -> np.ndarray:
-    steps = np.linspace(0, 1, size, dtype=np.float32)
-    blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
-    return np.stack([red, green, blue], -1)
-
-
-@pytest.mark.parametrize("size", [2, 3, 17])
-def test_identity_table_changes_nothing(random: np.random.Generator, size: int):
-    colors = np.concatenate([random.random((500, 3), np.float32), np.eye(3, dtype=np.float32), np.ones((1, 3))])
-    colors = colors.astype(np.float32)
-    np.testing.assert_allclose(perturb.apply_lut(colors, identity_lut(size)), colors, atol=1e-6)
-
-
-def test_table_is_indexed_blue_green_red():
-    lut = np.zeros((3, 3, 3, 3), np.float32)
-    lut[0, 1, 2] = [0.2, 0.4, 0.6]  # no blue, half green, all red
-    looked_up = perturb.apply_lut(np.array([[1, 0.5, 0], [0, 0.5, 1], [1, 0.25, 0]], np.float32), lut)
-    wanted = np.array([[0.2, 0.4, 0.6], [0, 0, 0], [0.1, 0.2, 0.3]])
-    np.testing.assert_allclose(looked_up, wanted, atol=1e-6)
-
-
 # --- looks ----------------------------------------------------------------------------------------------------
 
 
@@ -177,7 +154,7 @@ def any_colors(kind: str) -> perturb.Colors:
 @pytest.mark.parametrize("kind", ["all", "black and white", "flat"])
 def test_perturbed_colours_are_colours(kind: str):
     colors, reference = any_colors(kind), any_colors("all")[:50]
-    luts = identity_lut(3)[None].astype(np.float16)
+    luts = identity(3)[None].astype(np.float16)
     for seed in range(60):
         random = np.random.default_rng(seed)
         for changed in (
@@ -192,7 +169,7 @@ def test_perturbed_colours_are_colours(kind: str):
 
 
 def test_looks_are_repeatable_and_various(ours: perturb.Colors):
-    lut = (identity_lut(3) ** 1.5)[None]
+    lut = (identity(3) ** 1.5)[None]
     looks = [perturb.grade(ours, np.random.default_rng(seed), lut) for seed in range(40)]
     assert np.array_equal(looks[7], perturb.grade(ours, np.random.default_rng(7), lut))
     assert len({look.tobytes() for look in looks}) == len(looks)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from video_harmonizer import yuv
+from video_harmonizer import hdr, yuv
 from video_harmonizer.frame import VideoColor
 
-UNSPECIFIED = 2
+BT709, UNSPECIFIED = 1, 2  # primaries, transfer characteristics and matrix alike (ITU-T H.273)
 NEARLY_SQUARE = Fraction(1, 100)  # pixels less oblong than this are rounding in a header, not a wish
 PLANAR_DEPTHS = (9, 10, 12, 14, 16)  # for which FFmpeg has a yuv444p format
 
@@ -19,7 +19,7 @@ class PictureReader:
     """Converts the frames of one stream, all alike its first one.
 
     Pixels that are not square are made square by widening or heightening the picture, because backgrounds
-    and networks have square ones. A later frame of another size is scaled to the first one's.
+    and networks have square ones. A later frame of another size is scaled to the first one's. HDR becomes SDR.
     """
 
     def __init__(self, first: av.VideoFrame, pixel_aspect: Fraction | None) -> None:
@@ -37,7 +37,12 @@ class PictureReader:
             matrix, full_range = 0, False
         elif matrix not in yuv.LUMA_WEIGHTS:
             matrix = yuv.usual_matrix(first.width, first.height)
-        self.color = VideoColor(int(first.color_primaries), int(first.color_trc), matrix, full_range)
+        self._matrix = matrix
+        transfer = int(first.color_trc)
+        self.hdr = transfer if transfer in hdr.TRANSFERS else None
+        self.color = VideoColor(int(first.color_primaries), transfer, matrix, full_range)
+        if self.hdr:
+            self.color = VideoColor(BT709, BT709, 0 if self._rgb else BT709, full_range)
         # Gray that does not say is full range: what FFmpeg takes it for, reading and writing.
         self._full_range = full_range or (self._gray and first.color_range == ColorRange.UNSPECIFIED)
         self._target = self._common_format()
@@ -52,7 +57,7 @@ class PictureReader:
         width, height = self._coded_size
         # FFmpeg refuses some matrices even though none is applied here
         if not self._rgb and int(frame.colorspace) not in (*yuv.LUMA_WEIGHTS, UNSPECIFIED):
-            frame.colorspace = self.color.matrix
+            frame.colorspace = self._matrix
         # Naming the range on both sides keeps swscale from converting it: that is done below, exactly.
         unchanged = ColorRange.JPEG if self._full_range else ColorRange.MPEG
         frame = self._reformatter.reformat(
@@ -68,8 +73,8 @@ class PictureReader:
             rgb = self._plane(frame.planes[0], channels=3)
         else:
             planes = [self._plane(plane) for plane in frame.planes]
-            rgb = yuv.to_rgb(planes, self.color.matrix, self._full_range, self._code_bits)
-        return self._upright(rgb)
+            rgb = yuv.to_rgb(planes, self._matrix, self._full_range, self._code_bits)
+        return self._upright(hdr.to_sdr(rgb, self.hdr) if self.hdr else rgb)
 
     def _common_format(self) -> str:
         """The nearest layout whose planes can be read: same depth, chroma at full size, no alpha."""

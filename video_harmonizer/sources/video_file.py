@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from video_harmonizer import hdr
 from video_harmonizer.container import (
     ASSUMED_RATE,
     BACK,
@@ -32,7 +33,6 @@ from video_harmonizer.sources.picture import PictureReader
 log = logging.getLogger(__name__)
 
 DEPENDENT = 0x80000  # AV_DISPOSITION_DEPENDENT: a part of a picture
-HDR = {16: "PQ", 18: "HLG"}  # by the number of the transfer characteristics (ITU-T H.273)
 FASTEST_GUESS = 240  # frames a second; FFmpeg's guess is 1000 where a browser wrote uneven milliseconds
 # Containers whose header says how long the video is; elsewhere FFmpeg guesses, and nothing was promised.
 PROMISING_FORMATS = {"mov", "matroska", "avi"}
@@ -71,9 +71,9 @@ class VideoFileSource:
             if min(first.width, first.height) < 2:
                 raise InputError(f"{path}: {first.width}x{first.height} picture; give a video of at least 2x2")
             self._reader = PictureReader(first, stream.sample_aspect_ratio)
-            if name := HDR.get(self._reader.color.transfer):
-                remedy = "convert both to SDR first if brightness and colours don't fit together"
-                warn_once(log, f"HDR {path}", f"{path}: HDR video ({name}), which is not converted; {remedy}")
+            if self._reader.hdr:
+                name = hdr.TRANSFERS[self._reader.hdr]
+                warn_once(log, f"HDR {path}", f"{path}: HDR video ({name}), made SDR (BT.709) as scenes are")
             if self._reader.matrix_is_guessed:
                 what = f"matrix {int(first.colorspace)}, unknown here: its colours may come out wrong"
                 warn_once(log, f"matrix {path}", f"{path}: {what}; convert it to BT.709 first")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from video_harmonizer.compiled import compiled
+from video_harmonizer.lut import look_up
 
 Colors = np.ndarray  # (N, 3) float32 RGB 0..1
 Random = np.random.Generator
@@ -159,28 +159,6 @@ def split_tone(colors: Colors, random: Random) -> Colors:
     return colors + tints[0] * (1 - luma) ** 2 + tints[1] * luma**2
 
 
-@compiled
-def apply_lut(colors: Colors, lut: np.ndarray) -> Colors:
-    """Trilinear look-up in a (K, K, K, 3) float32 table, indexed [blue, green, red] as .cube files are."""
-    last = lut.shape[0] - 1
-    out = np.zeros_like(colors)
-    low = np.empty(3, np.int64)
-    way = np.empty(3, np.float32)
-    for i in range(len(colors)):
-        for c in range(3):
-            place = min(max(colors[i, c], np.float32(0)), np.float32(1)) * np.float32(last)
-            low[c] = min(int(place), last - 1)
-            way[c] = place - np.float32(low[c])
-        for corner in range(8):
-            r, g, b = corner & 1, corner >> 1 & 1, corner >> 2
-            weight = way[0] if r else 1 - way[0]
-            weight *= way[1] if g else 1 - way[1]
-            weight *= way[2] if b else 1 - way[2]
-            for c in range(3):
-                out[i, c] += weight * lut[low[2] + b, low[1] + g, low[0] + r, c]
-    return out
-
-
 TRANSFERS: tuple[Transfer, ...] = (
     lab_statistics,
     linear_transport,
@@ -197,8 +175,8 @@ def grade(colors: Colors, random: Random, luts: np.ndarray) -> Colors:
     if kind == 0:
         colors = develop(colors, random)
     elif kind == 1:
-        lut = luts[random.integers(len(luts))].astype(np.float32)
-        colors = colors + np.float32(random.uniform(0.3, 0.9)) * (apply_lut(colors, lut) - colors)
+        table = luts[random.integers(len(luts))].astype(np.float32)
+        colors = colors + np.float32(random.uniform(0.3, 0.9)) * (look_up(colors, table) - colors)
     elif kind == 2:
         colors = bend(colors, random)
     elif kind == 3:
