@@ -21,7 +21,7 @@ from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting import Matting
-from video_harmonizer.matting.kernels import fit_lines
+from video_harmonizer.matting.kernels import fit_lines, shrink
 from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import MATTES, MAX_GAP_SECONDS, RVMMatting, suitable_ratio
 from video_harmonizer.pipeline import AHEAD
@@ -161,7 +161,7 @@ def test_foreground_keeps_every_level_of_the_frame(matting: RVMMatting, dtype: t
 
 
 @pytest.mark.parametrize("refiner", ["fast_guided_filter", "deep_guided_filter"])
-@pytest.mark.parametrize(("size", "ratio"), [((75, 98), 0.5), ((64, 96), 0.25), ((33, 47), 1.0)])
+@pytest.mark.parametrize(("size", "ratio"), [((76, 98), 0.5), ((64, 96), 0.25), ((33, 47), 1.0)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_mattes_are_those_of_the_whole_network(refiner: str, size: tuple[int, int], ratio: float, dtype: type):
     torch.manual_seed(0)
@@ -190,6 +190,16 @@ def test_mattes_are_those_of_the_whole_network(refiner: str, size: tuple[int, in
         np.testing.assert_array_equal(
             matte.foreground[(wanted < 0.4) | (wanted > 254.6)], rgb[(wanted < 0.4) | (wanted > 254.6)]
         )
+
+
+@pytest.mark.parametrize(("size", "small"), [((480, 640), (189, 252)), ((75, 98), (37, 49)), ((7, 5), (7, 5))])
+def test_all_of_a_frame_is_seen(size: tuple[int, int], small: tuple[int, int]):
+    """Turned round it looks the same turned round: nothing is left out at one side only."""
+    rgb = picture(*size, np.uint8)
+    seen, turned = (np.empty((3, *small), np.float32) for _ in range(2))
+    shrink(rgb, seen)
+    shrink(np.ascontiguousarray(rgb[::-1, ::-1]), turned)
+    np.testing.assert_allclose(turned[:, ::-1, ::-1], seen, atol=1e-4)
 
 
 def test_mattes_stay_while_later_stages_are_at_them(matting: RVMMatting):

@@ -14,24 +14,26 @@ EDGE = -1  # alpha is neither 0 nor 255 for certain
 
 
 @compiled
-def shrink(rgb: np.ndarray, scale: float, out: np.ndarray) -> None:
-    """Sample a frame bilinearly, as `rvm.network.downsample` does, straight into the network's layout.
+def shrink(rgb: np.ndarray, out: np.ndarray) -> None:
+    """Sample a frame bilinearly, all of it, straight into the network's layout.
+
+    `rvm.network.downsample` steps by one over the ratio instead: where that does not divide the frame it leaves out
+    what lies at the right and below, and mattes, spread over all of the frame again, are stretched by up to a sample.
 
     Args:
         rgb: (H, W, 3) uint8 or uint16.
-        scale: output pixels per input pixel.
         out: (3, h, w) float32, becomes 0..1.
     """
     height, width = rgb.shape[:2]
     full = np.float32(1 / (255 if rgb.itemsize == 1 else 65535))
-    step = 1 / scale
+    down, across = height / out.shape[1], width / out.shape[2]
     for y in range(out.shape[1]):
-        place = max((y + 0.5) * step - 0.5, 0.0)
+        place = max((y + 0.5) * down - 0.5, 0.0)
         y0 = min(int(place), height - 1)
         y1 = min(y0 + 1, height - 1)
         wy = np.float32(place - y0)
         for x in range(out.shape[2]):
-            place = max((x + 0.5) * step - 0.5, 0.0)
+            place = max((x + 0.5) * across - 0.5, 0.0)
             x0 = min(int(place), width - 1)
             x1 = min(x0 + 1, width - 1)
             wx = np.float32(place - x0)

@@ -111,7 +111,7 @@ class RVMMatting(Matting):
         self._frame_size = frame.size
         encode, decode = self._steps_for(frame.size, scale)
         picture = np.empty((1, 3, *self._small(frame.size, scale)), np.float32)
-        shrink(np.ascontiguousarray(frame.rgb), self._ratio_for(frame.size) * scale, picture[0])
+        shrink(np.ascontiguousarray(frame.rgb), picture[0])
         base = self._engine.put(picture)
         return Look(picture, base, picture.shape[2:] != frame.size, encode(base), decode)
 

@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from rvm import MattingNetwork
-from rvm.network import downsample
+from rvm.decoder import States
+from rvm.network import foreground_and_alpha
 from video_harmonizer.errors import InputError
 from video_harmonizer.matting.rvm import suitable_ratio
 from video_harmonizer.training.imagenet import load_imagenet
@@ -49,13 +50,8 @@ class Student(nn.Module):
         Returns:
             residual R, G, B and alpha (B, T, 4, H, W); logits of a person mask (B, T, 1, h, w).
         """
-        network, frames = self.network, source.flatten(0, 1)
-        base = downsample(frames, ratio)
-        states = network.initial_states(len(source), *base.shape[2:])
-        answer, hidden, _ = network.decode(base, network.encode(base), states, source.shape[1])
-        mask = network.project_seg(hidden)
-        if ratio != 1:
-            answer = network.refiner(frames, base, answer, hidden)
+        answer, hidden, _ = _answer(self.network, source.flatten(0, 1), ratio, clip_length=source.shape[1])
+        mask = self.network.project_seg(hidden)
         return answer.unflatten(0, source.shape[:2]), mask.unflatten(0, source.shape[:2])
 
 
@@ -205,14 +201,31 @@ def pyramid(error: Tensor) -> Tensor:
 @torch.no_grad()
 def watch(network: MattingNetwork, frames: np.ndarray, device: torch.device) -> np.ndarray:
     """Alpha (T, H, W) uint8 of frames (T, H, W, 3) uint8, one after another as in use."""
-    states: tuple[Tensor | None, ...] = (None,) * 4
+    states: States | None = None
     alphas = []
     for frame in frames:
         source = torch.from_numpy(np.array(frame)).to(device).permute(2, 0, 1)[None].float() / 255
         ratio = suitable_ratio(network.variant, frame.shape[:2])
-        _, alpha, *states = network(source, *states, downsample_ratio=ratio)
+        answer, _, states = _answer(network, source, ratio, states)
+        _, alpha = foreground_and_alpha(source, answer)
         alphas.append((alpha[0, 0] * 255).round().byte().cpu().numpy())
     return np.stack(alphas)
+
+
+def _answer(
+    network: MattingNetwork, frames: Tensor, ratio: float, states: States | None = None, clip_length: int = 1
+) -> tuple[Tensor, Tensor, States]:
+    """Residual R, G, B and alpha (N, 4, H, W), hidden (N, C, h, w) and states, seen as `RVMMatting` sees frames.
+
+    `rvm.network.downsample` leaves out a rim of frames that the ratio does not divide, as published.
+    """
+    small = [int(side * ratio) for side in frames.shape[2:]]
+    base = F.interpolate(frames, small, mode="bilinear", align_corners=False)
+    states = states or network.initial_states(len(frames) // clip_length, *small)
+    answer, hidden, states = network.decode(base, network.encode(base), states, clip_length)
+    if ratio != 1:
+        answer = network.refiner(frames, base, answer, hidden)
+    return answer, hidden, states
 
 
 def agreement(guess: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
