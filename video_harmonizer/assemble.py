@@ -203,7 +203,7 @@ def _names_file(text: str) -> bool:
 def _open_matte_clip(name: str, source: SourceInfo, cleanup: ExitStack) -> MatteClip:
     if source.live:
         raise InputError(f"--matting {name}: it can't be the matte of {source.name}; use a network or chroma")
-    mattes = open_source(name, in_srgb=False)
+    mattes = open_source(name, as_mask=True)
     cleanup.callback(mattes.close)
     got, wanted = mattes.info.frames, source.frames
     if got and wanted and got > wanted:

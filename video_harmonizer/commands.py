@@ -75,7 +75,7 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
         matting: Matting
         background: Background
         if options.mask is not None:
-            matting = GivenMask(read_image(options.mask, in_srgb=False), str(options.mask))
+            matting = GivenMask(read_image(options.mask, as_mask=True), str(options.mask))
             background = Original()
         else:
             assert options.background is not None

@@ -44,7 +44,7 @@ def test_gray_is_spread_and_alpha_left_out(tmp_path, dtype):
     assert np.array_equal(read_image(save(tmp_path / "gray.png", gray)), np.dstack([gray] * 3))
     clear = np.dstack([RGB[..., ::-1], np.zeros((48, 64), np.uint8)]).astype(dtype)
     assert np.array_equal(read_image(save(tmp_path / "clear.png", clear)), RGB)
-    assert not read_image(tmp_path / "clear.png", in_srgb=False).any()
+    assert not read_image(tmp_path / "clear.png", as_mask=True).any()
 
 
 def test_the_orientation_in_a_photograph_is_obeyed(tmp_path):
@@ -152,9 +152,9 @@ def test_levels_stay_where_they_are_no_colours(tmp_path: Path):
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     profile = swapped_profile()
     Image.fromarray(np.stack([levels, levels[::-1], levels.T], 2)).save(tmp_path / "0.png", icc_profile=profile)
-    assert np.array_equal(read_image(tmp_path / "0.png", in_srgb=False)[..., 0], levels)
+    assert np.array_equal(read_image(tmp_path / "0.png", as_mask=True)[..., 0], levels)
     for name in ("", "0.png"):
-        (frame,) = open_source(str(tmp_path / name), in_srgb=False)
+        (frame,) = open_source(str(tmp_path / name), as_mask=True)
         assert np.array_equal(frame.rgb[..., 0], levels)
 
 
@@ -194,11 +194,11 @@ def test_transparency_is_told_of_in_pictures_and_taken_in_masks(tmp_path: Path, 
     path = save(tmp_path / "cut out.png", np.dstack([RGB[..., ::-1], alpha]))
     assert np.array_equal(read_image(path), RGB)
     assert f"{path}: its transparency is left out" in caplog.text
-    assert np.array_equal(read_image(path, in_srgb=False), np.dstack([alpha] * 3))
+    assert np.array_equal(read_image(path, as_mask=True), np.dstack([alpha] * 3))
     turned = Image.fromarray(np.dstack([RGB, alpha]))
     turned.getexif()[0x0112] = 6
     turned.save(tmp_path / "turned.png", exif=turned.getexif())
-    assert np.array_equal(read_image(tmp_path / "turned.png", in_srgb=False)[..., 0], np.rot90(alpha, -1))
+    assert np.array_equal(read_image(tmp_path / "turned.png", as_mask=True)[..., 0], np.rot90(alpha, -1))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -207,7 +207,7 @@ def test_cut_outs_are_masks_also_where_nobody_or_nothing_else_is_seen(tmp_path: 
     half: np.ndarray = np.tile(np.array([0, top], dtype), (16, 8))
     for number, alpha in enumerate((half, np.zeros_like(half), np.full_like(half, top))):
         save(tmp_path / f"{number}.png", np.dstack([np.full_like(half, top // 2)] * 3 + [alpha]))
-    masks = [frame.rgb[..., 0] for frame in ImageSequenceSource(tmp_path, in_srgb=False)]
+    masks = [frame.rgb[..., 0] for frame in ImageSequenceSource(tmp_path, as_mask=True)]
     assert [mask.dtype for mask in masks] == [dtype] * 3
     assert [mask.mean() / top for mask in masks] == [0.5, 0, 1]
 

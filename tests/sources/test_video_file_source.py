@@ -457,6 +457,61 @@ def test_hdr_becomes_sdr(tmp_path: Path, pixel_format: str, tolerance: int):
     source.close()
 
 
+@pytest.mark.parametrize(("codec", "name"), [("libx264", "a.mp4"), ("libvpx-vp9", "a.webm"), ("ffv1", "a.mkv")])
+def test_chroma_lies_at_the_left_where_nothing_is_said(tmp_path: Path, codec: str, name: str):
+    """A stroke of blue that lies around column 32, whether the decoder names chroma's place or not."""
+
+    def stroke(_: int) -> av.VideoFrame:
+        frame = av.VideoFrame(64, 48, "yuv420p")
+        blue = np.rint(128 + 60 * np.exp(-(((np.arange(32) * 2 - 32) / 6) ** 2)))
+        for plane, levels in zip(frame.planes, (np.full(64, 128), blue, np.full(32, 128)), strict=True):
+            plane_of(plane)[:] = levels
+        frame.colorspace, frame.color_range = 1, 1
+        return frame
+
+    options = {"crf": "2"} if codec.startswith("libvpx") else {}
+    clip = make_clip(tmp_path / name, range(2), Fraction(1, 25), codec=codec, picture=stroke, options=options)
+    source = VideoFileSource(clip)
+    frames = list(source)
+    assert len(frames) == 2
+    rgb = frames[1].rgb.astype(float)
+    weight = np.maximum((rgb[..., 2] - rgb[..., 1]).mean(0) - 4, 0)
+    assert abs((weight * np.arange(64)).sum() / weight.sum() - 32) < 0.1
+
+
+def see_through(index: int) -> av.VideoFrame:
+    """Red; the first frame's left half can be seen through, the next frame is opaque."""
+    rgba = np.zeros((48, 64, 4), np.uint8)
+    rgba[..., 0], rgba[..., 3] = 200, 255
+    if index == 0:
+        rgba[:, :32, 3] = 0
+    return av.VideoFrame.from_ndarray(rgba, "rgba")
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "name"),
+    [("ffv1", "yuva420p", "a.mkv"), ("qtrle", "argb", "a.mov"), ("prores_ks", "yuva444p10le", "a.mov")],
+)
+def test_alpha_is_the_mask(tmp_path: Path, caplog: pytest.LogCaptureFixture, codec: str, pixel_format: str, name: str):
+    clip = make_clip(tmp_path / name, range(2), codec=codec, pixel_format=pixel_format, picture=see_through)
+    masks = [frame.rgb for frame in VideoFileSource(clip, as_mask=True)]
+    white = np.iinfo(masks[0].dtype).max
+    assert not masks[0][:, :30].any()
+    assert (masks[0][:, 34:] >= 0.999 * white).all()
+    assert (masks[1] >= 0.999 * white).all()
+    assert not caplog.messages
+    frame = next(iter(VideoFileSource(clip)))
+    assert abs(frame.rgb[..., 0].mean() / white * 255 - 200) < 4
+    assert "its transparency is left out; give the file as --matting, too" in caplog.text
+
+
+def test_masks_keep_their_levels(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    clip = make_clip(tmp_path / "a.mp4", color=(9, 16, 9, 1))
+    plain, mask = VideoFileSource(clip), VideoFileSource(clip, as_mask=True)
+    assert np.abs(next(iter(plain)).rgb.astype(int) - next(iter(mask)).rgb).max() > 20
+    assert mask.info.color.transfer == 16
+
+
 def test_interlaced_video_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     clip = make_clip(tmp_path / "a.mp4", options={"x264-params": "interlaced=1"})
     VideoFileSource(clip).close()

@@ -37,7 +37,7 @@ class Wish:
 NO_WISH = Wish()
 
 
-def open_source(text: str, wish: Wish = NO_WISH, in_srgb: bool = True) -> Source:
+def open_source(text: str, wish: Wish = NO_WISH, as_mask: bool = False) -> Source:
     """Open what a person named.
 
     ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern;
@@ -47,18 +47,18 @@ def open_source(text: str, wish: Wish = NO_WISH, in_srgb: bool = True) -> Source
 
     Args:
         wish: of cameras and of sequences of pictures.
-        in_srgb: convert pictures of another colour profile; not wanted of masks.
+        as_mask: levels are no colours, and stay as they are; where there is alpha it is the mask.
 
     Raises:
         InputError: it can't be read.
     """
     try:
-        return _open(text, wish, in_srgb)
+        return _open(text, wish, as_mask)
     except OSError as error:  # the name is too long, a folder on the way is closed, ...
         raise InputError(f"{text}: it can't be read ({error.strerror}); check its name and permissions") from None
 
 
-def _open(text: str, wish: Wish, in_srgb: bool) -> Source:
+def _open(text: str, wish: Wish, as_mask: bool) -> Source:
     # Each kind is imported when it is asked for: PyAV must not be loaded unless a video file is read (an OpenCV
     # window that opens after it freezes).
     if not text:
@@ -83,9 +83,9 @@ def _open(text: str, wish: Wish, in_srgb: bool) -> Source:
 
     path = Path(text)
     if is_sequence(path):
-        return ImageSequenceSource(path, Fraction(wish.rate or 25).limit_denominator(1001), in_srgb)
+        return ImageSequenceSource(path, Fraction(wish.rate or 25).limit_denominator(1001), as_mask)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return PhotographSource(path, in_srgb)
+        return PhotographSource(path, as_mask)
     from video_harmonizer.sources.video_file import VideoFileSource
 
-    return VideoFileSource(path)
+    return VideoFileSource(path, as_mask)

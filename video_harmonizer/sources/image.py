@@ -37,12 +37,12 @@ def files_of(path: Path) -> list[Path]:
         return [path]
 
 
-def read_image(path: Path, in_srgb: bool = True) -> np.ndarray:
+def read_image(path: Path, as_mask: bool = False) -> np.ndarray:
     """Read a picture as upright (H, W, 3) sRGB, uint8 or uint16. Gray is spread, alpha left out, EXIF obeyed.
 
     Args:
-        in_srgb: convert colours of another profile. A mask's levels are no colours: they stay as they are, and where
-            it is transparent, alpha is the mask.
+        as_mask: its levels are no colours. They stay as they are, whatever the profile, and where the picture is
+            transparent, alpha is the mask.
 
     Raises:
         InputError: it is missing, not a picture, or smaller than 2x2.
@@ -50,7 +50,7 @@ def read_image(path: Path, in_srgb: bool = True) -> np.ndarray:
     rgb, encoded = _decode(path)
     alpha = _alpha(encoded, path, rgb.dtype)
     transparent = alpha is not None and _is_transparent(alpha)
-    if not in_srgb:
+    if as_mask:
         return alpha if alpha is not None and transparent else rgb
     if transparent:
         what = f"{path}: its transparency is left out; flatten it first, or give its shape as a mask"
@@ -131,10 +131,10 @@ def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
 
 
 class PhotographSource:
-    """One picture as a source of one frame; ``in_srgb`` as in `read_image`."""
+    """One picture as a source of one frame; ``as_mask`` as in `read_image`."""
 
-    def __init__(self, path: Path, in_srgb: bool = True) -> None:
-        self._rgb = read_image(path, in_srgb)
+    def __init__(self, path: Path, as_mask: bool = False) -> None:
+        self._rgb = read_image(path, as_mask)
         height, width = self._rgb.shape[:2]
         bits = self._rgb.dtype.itemsize * 8
         self.info = SourceInfo(str(path), width, height, rate=None, frames=1, bits=bits)
@@ -154,16 +154,16 @@ class ImageSequenceSource:
     Args:
         path: a folder, a printf pattern (``frames/%04d.png``) or a glob (``frames/*.png``).
         rate: frames a second.
-        in_srgb: see `read_image`.
+        as_mask: see `read_image`.
     """
 
-    def __init__(self, path: Path, rate: Fraction = Fraction(25), in_srgb: bool = True) -> None:
+    def __init__(self, path: Path, rate: Fraction = Fraction(25), as_mask: bool = False) -> None:
         self._paths = _matching(path)
         if not self._paths:
             raise InputError(f"{path}: no pictures there; wanted {', '.join(sorted(IMAGE_SUFFIXES))} files")
-        self._in_srgb = in_srgb
+        self._as_mask = as_mask
         self._in_alpha = False  # masks: of transparent pictures one that is wholly opaque is a mask in alpha, too
-        self._first: np.ndarray | None = read_image(self._paths[0]) if in_srgb else self._read(self._paths[0])
+        self._first: np.ndarray | None = self._read(self._paths[0]) if as_mask else read_image(self._paths[0])
         self._shape, self._dtype = self._first.shape, self._first.dtype
         self._closed = False
         height, width = self._shape[:2]
@@ -191,7 +191,7 @@ class ImageSequenceSource:
     def _read(self, path: Path) -> np.ndarray:
         """As `read_image`, but that transparency was told of with the first picture: looking for it takes as long."""
         rgb, encoded = _decode(path)
-        if self._in_srgb:
+        if not self._as_mask:
             return _in_srgb(rgb, encoded, path)
         alpha = _alpha(encoded, path, rgb.dtype)
         if alpha is None:

@@ -33,6 +33,8 @@ from video_harmonizer.sources.picture import PictureReader
 log = logging.getLogger(__name__)
 
 DEPENDENT = 0x80000  # AV_DISPOSITION_DEPENDENT: a part of a picture
+# Their decoders don't say where chroma lies. Players take it to lie at the left pixel of each pair.
+UNSITED = {"vp8", "vp9", "av1", "prores", "dnxhd", "ffv1", "huffyuv", "ffvhuff", "utvideo"}
 FASTEST_GUESS = 240  # frames a second; FFmpeg's guess is 1000 where a browser wrote uneven milliseconds
 # Containers whose header says how long the video is; elsewhere FFmpeg guesses, and nothing was promised.
 PROMISING_FORMATS = {"mov", "matroska", "avi"}
@@ -41,11 +43,12 @@ PROMISING_FORMATS = {"mov", "matroska", "avi"}
 class VideoFileSource:
     """Frames of a file's first video stream. Decoded in FFmpeg's threads; holds a few frames, never all.
 
-    Packets that can't be decoded are left out with one warning. A file whose data ends well before
-    its header says raises InputError after the last frame that there is.
+    Masks keep their levels, and where the video has alpha that is the mask. Packets that can't be decoded are left out
+    with one warning. A file whose data ends well before its header says raises InputError after the last frame that
+    there is.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, as_mask: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()  # FFmpeg's structures may not be freed while they decode
         self._closed = False
@@ -70,10 +73,14 @@ class VideoFileSource:
             first = self._first_frames[0]
             if min(first.width, first.height) < 2:
                 raise InputError(f"{path}: {first.width}x{first.height} picture; give a video of at least 2x2")
-            self._reader = PictureReader(first, stream.sample_aspect_ratio)
+            unsited = stream.codec_context.codec.canonical_name in UNSITED
+            self._reader = PictureReader(first, stream.sample_aspect_ratio, unsited, as_mask)
             if self._reader.hdr:
                 name = hdr.TRANSFERS[self._reader.hdr]
                 warn_once(log, f"HDR {path}", f"{path}: HDR video ({name}), made SDR (BT.709) as scenes are")
+            if self._reader.transparent and not as_mask:
+                what = f"{path}: its transparency is left out; give the file as --matting, too, to cut out that shape"
+                warn_once(log, f"transparency {path}", what)
             if self._reader.matrix_is_guessed:
                 what = f"matrix {int(first.colorspace)}, unknown here: its colours may come out wrong"
                 warn_once(log, f"matrix {path}", f"{path}: {what}; convert it to BT.709 first")
