@@ -33,7 +33,7 @@ from video_harmonizer.training.runs import current_commit, export, is_exported, 
 from video_harmonizer.training.settings import Training, read_settings
 from video_harmonizer.training.supply import supply
 from video_harmonizer.training.task import Task
-from video_harmonizer.undisturbed import Undisturbed
+from video_harmonizer.undisturbed import Undisturbed, endings_as_ctrl_c
 
 
 def make_task(settings: Training) -> Task:
@@ -196,7 +196,8 @@ def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     try:
-        train(read_settings(arguments))
+        with endings_as_ctrl_c():
+            train(read_settings(arguments))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

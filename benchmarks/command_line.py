@@ -8,13 +8,15 @@ from typing import Any
 import tyro
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.undisturbed import endings_as_ctrl_c
 
 
 def run(main: Callable[..., Any]) -> None:
     """Call it with what the command line gives; an `InputError` is one line and status 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        tyro.cli(main)
+        with endings_as_ctrl_c():
+            tyro.cli(main)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

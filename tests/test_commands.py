@@ -248,6 +248,15 @@ def test_composite_stays_whole_without_a_harmonizer(composite, tmp_path: Path):
     assert np.array_equal(read_picture(tmp_path / "out.png"), read_picture(path))
 
 
+def test_mask_that_leaves_no_scene_is_told_of(composite, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path, mask, _ = composite
+    assert run_command("image", path, mask, "-o", tmp_path / "out.png") == 0
+    assert "white everywhere" not in caplog.text
+    white = save_picture(tmp_path / "white.png", np.full_like(read_picture(mask), 255))
+    assert run_command("image", path, white, "-o", tmp_path / "out.png") == 0
+    assert f"{white}: white everywhere, so that no scene is left to harmonize with" in caplog.text
+
+
 def test_mask_may_be_gray_or_deep(composite, tmp_path: Path):
     path, mask, _ = composite
     save_picture(tmp_path / "gray.png", read_picture(mask)[..., :1])
@@ -288,10 +297,14 @@ def test_picture_is_written_as_its_name_says(suffix: str, composite, tmp_path: P
 # --- live -----------------------------------------------------------------------------------------------------
 
 
-def test_live_records_without_a_window(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_live_records_without_a_window(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
     monkeypatch.setattr(PatternSource, "parse", lambda text: PatternSource(64, 48, seconds=0.2))
     arguments = ("--source", "pattern:64x48", "--background", "#00c000", "--matting-weights", weights)
-    assert run_command("live", *arguments, "--no-window", "--output", tmp_path / "demo.mp4") == 0
+    assert run_command("live", *arguments, "--no-window", "--output", tmp_path / "demo.mp4", "--mirror") == 0
+    assert "--mirror: not used, as test pattern is no camera" in caplog.messages
+    assert "--size" not in caplog.text
     frames = read_video(tmp_path / "demo.mp4")
     assert len(frames) == 6
     assert frames[0].shape == (48, 192, 3)

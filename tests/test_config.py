@@ -84,6 +84,11 @@ def test_unknown_setting_suggests_the_nearest(tmp_path: Path):
         read(tmp_path, "learning-rte = 0.1")
 
 
+def test_tables_are_not_wanted(tmp_path: Path):
+    with pytest.raises(InputError, match=r"\[train\]: tables are not wanted; write its settings without it"):
+        read(tmp_path, "[train]\nlearning_rate = 0.1")
+
+
 def test_setting_unlike_any_lists_the_known_ones(tmp_path: Path):
     with pytest.raises(InputError, match="unknown setting 'qqq'; known are data, encoder, batch_size"):
         read(tmp_path, "qqq = 1")

@@ -65,6 +65,12 @@ def test_lists_are_read_as_people_publish_them(root: Path, text: str):
     assert [entry.composite for entry in entries] == [root / "HCOCO" / "composite_images" / "c90-3_10_2.jpg"]
 
 
+def test_composites_that_are_listed_twice_count_once(root: Path):
+    """Joined lists have them so, with folders and without."""
+    (root / "HCOCO" / "HCOCO_test.txt").write_text("c90-3_10_2.jpg\nHCOCO/composite_images/c90-3_10_2.jpg\n")
+    assert [entry.subset for entry in list_entries(root, "test")].count("HCOCO") == 1
+
+
 def test_list_may_lie_in_the_root(root: Path):
     (root / "HFlickr" / "HFlickr_test.txt").rename(root / "HFlickr_test.txt")
     assert len(list_entries(root, "test")) == 4
@@ -173,6 +179,29 @@ def test_sample_at_full_size(root: Path):
     np.testing.assert_allclose(sample.composite.astype(int), composite, atol=2)  # JPEG
     np.testing.assert_array_equal(sample.mask, mask)
     np.testing.assert_allclose(sample.real.astype(int), real, atol=2)
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "alpha", "opaque alpha"])
+def test_masks_as_programs_write_them(root: Path, kind: str):
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    kinds: dict[str, np.ndarray] = {
+        "16 bits": levels.astype(np.uint16) * 257,
+        "alpha": np.dstack([np.full((16, 16, 3), 255, np.uint8), levels]),
+        "opaque alpha": np.dstack([levels] * 3 + [np.full_like(levels, 255)]),
+    }
+    entry = list_entries(root, "test")[0]
+    fill(root, np.zeros((16, 16, 3), np.uint8), levels, np.zeros((16, 16, 3), np.uint8))
+    Image.fromarray(kinds[kind]).save(entry.mask)
+    np.testing.assert_array_equal(read_sample(entry).mask, levels)
+
+
+def test_gray_composites_of_16_bits_keep_their_levels(root: Path):
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    entry = list_entries(root, "test")[0]
+    gray = np.dstack([levels] * 3)
+    fill(root, gray, levels, gray)
+    Image.fromarray(levels.astype(np.uint16) * 257).save(entry.composite, format="PNG")
+    np.testing.assert_array_equal(read_sample(entry).composite, gray)
 
 
 def test_resized_pictures_are_averaged_and_masks_stay_hard(root: Path):

@@ -3,11 +3,8 @@
 import argparse
 import logging
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -28,6 +25,7 @@ from video_harmonizer.options import (
     WeightsOptions,
 )
 from video_harmonizer.report import WarningList
+from video_harmonizer.undisturbed import endings_as_ctrl_c
 
 COMMANDS = {
     "video": VideoOptions,
@@ -62,22 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     finally:
         logging.getLogger().removeHandler(warnings)
-
-
-@contextmanager
-def endings_as_ctrl_c() -> Iterator[None]:
-    """What ends a service, a container or a terminal ends the run as Ctrl-C does: with a playable file."""
-    taken = []
-    if threading.current_thread() is threading.main_thread():  # no other may set what signals do
-        endings = [signal.SIGTERM, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGTERM]
-        taken = [ending for ending in endings if signal.getsignal(ending) is signal.SIG_DFL]  # nohup ignores the latter
-    for ending in taken:
-        signal.signal(ending, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for ending in taken:
-            signal.signal(ending, signal.SIG_DFL)
 
 
 def parse(arguments: Sequence[str]) -> Any:

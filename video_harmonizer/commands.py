@@ -13,7 +13,7 @@ from video_harmonizer import assemble
 from video_harmonizer.background import Background, Original, open_background
 from video_harmonizer.engine import Engine
 from video_harmonizer.errors import InputError
-from video_harmonizer.frame import Views
+from video_harmonizer.frame import SourceInfo, Views
 from video_harmonizer.live import LiveWatch, Pace
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.given import GivenMask
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 # Encoders' own presets take several times a frame's time on an ordinary processor
 LIVE_PRESETS = {"libx264": "superfast", "libx265": "ultrafast"}
 SOMEBODY = 0.005  # share of a picture: less, in all frames, is nobody
+EVERYWHERE = 0.995  # likewise: more leaves no scene
 INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 
 
@@ -82,7 +83,10 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
             background = open_background(options.background)
             matting = assemble.make_matting(options, engine, source.info, cleanup)
         pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
-        return _process(options, engine, source, pipeline, [sink], warnings)
+        status = _process(options, engine, source, pipeline, [sink], warnings)
+        if options.mask is not None and pipeline.estimator.largest > EVERYWHERE:
+            log.warning("%s: white everywhere, so that no scene is left to harmonize with", options.mask)
+        return status
 
 
 def live(options: LiveOptions, warnings: WarningList) -> int:
@@ -100,6 +104,8 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         wish = Wish(options.fps, assemble.camera_size(options), options.mirror)
         source = _opened(cleanup, options.source, wish)
         live_source = source.info.live
+        if not live_source:
+            _tell_unused_wishes(options, source.info)
         in_real_time = live_source or window is not None  # else nobody waits for a frame
         if in_real_time and options.preset is None and options.codec in LIVE_PRESETS:
             options = replace(options, preset=LIVE_PRESETS[options.codec])
@@ -122,6 +128,12 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         watch = LiveWatch(pipeline, fps, window, None if live_source else Pace(), source.info.frames == 1)
         goes_on = watch.after_frame if in_real_time else lambda views: True
         return _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget)
+
+
+def _tell_unused_wishes(options: LiveOptions, source: SourceInfo) -> None:
+    wished = {"--size": options.size != LiveOptions.size, "--mirror": options.mirror}
+    for name in (name for name, given in wished.items() if given):
+        log.warning("%s: not used, as %s is no camera", name, source.name)
 
 
 def _process(

@@ -31,6 +31,8 @@ def read_toml(kind: type[T], path: Path) -> dict[str, Any]:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in fields:
+            if isinstance(value, dict):
+                raise InputError(f"{path}: [{key}]: tables are not wanted; write its settings without it")
             near = difflib.get_close_matches(name, fields, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
             raise InputError(f"{path}: unknown setting {key!r}; {hint}")

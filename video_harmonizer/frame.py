@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+# Across a longer gap (a cut, a seek, a camera that stalled) people and light have moved further than a memory of
+# neighbouring frames can follow: an old silhouette would haunt the new picture.
+MAX_GAP_SECONDS = 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One picture of the source, upright."""
 
-    rgb: np.ndarray  # (H, W, 3) uint8, or uint16 holding the source's full depth; RGB, display-referred
+    rgb: np.ndarray  # (H, W, 3) uint8, or uint16, 0..65535 whatever the file's depth; RGB, display-referred
     index: int  # numbered by the source from 0; a gap means live frames were dropped
     seconds: float  # presentation time since the first frame, strictly increasing
     cut: bool = False  # another shot begins here, as far as `temporal.cuts` can tell

@@ -100,7 +100,8 @@ def _list_subset(root: Path, subset: str, split: str) -> list[Entry]:
     listed = [PurePosixPath(line.strip()) for line in lines if line.strip()]
     if lists[0].name == common:  # of all subsets: HCOCO/composite_images/c1_2_3.jpg
         listed = [path for path in listed if subset in path.parts]
-    names = [path.name for path in listed]  # published with folders and without
+    # published with folders and without; joined lists have some twice
+    names = list(dict.fromkeys(path.name for path in listed))
     if not names:
         raise InputError(f"{lists[0]}: empty; want the name of a composite on each line")
     entries = []
@@ -138,6 +139,12 @@ class _Folder:
 def _decode(path: Path, mode: str) -> np.ndarray:
     try:
         with Image.open(path) as file:
+            if mode == "L" and file.has_transparency_data:
+                alpha = np.asarray(file.convert("RGBA").getchannel("A"))
+                if alpha.min() < 255:
+                    return alpha
+            if file.mode.startswith("I"):  # 16 bits of gray, which Pillow would cut off at 255
+                return np.asarray(Image.fromarray((np.asarray(file) // 257).astype(np.uint8)).convert(mode))
             return np.asarray(file.convert(mode))
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         raise InputError(f"{path}: not a picture that can be read ({error}); copy it again") from error

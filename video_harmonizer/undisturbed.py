@@ -1,9 +1,27 @@
-"""Lets a run finish its files where Ctrl-C comes again."""
+"""Lets a run finish its files where Ctrl-C comes, or comes again."""
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
+
+
+@contextmanager
+def endings_as_ctrl_c() -> Iterator[None]:
+    """What ends a service, a container or a terminal ends the run as Ctrl-C does: what is finished is kept."""
+    taken = []
+    if threading.current_thread() is threading.main_thread():  # no other may set what signals do
+        endings = [signal.SIGTERM, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGTERM]
+        taken = [ending for ending in endings if signal.getsignal(ending) is signal.SIG_DFL]  # nohup ignores the latter
+    for ending in taken:
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for ending in taken:
+            signal.signal(ending, signal.SIG_DFL)
 
 
 class Undisturbed:

@@ -296,11 +296,20 @@ def test_reset_forgets_the_screen():
         subject.matte(Frame(np.full((48, 64, 3), 128, np.uint8), 0, 0))
 
 
+def test_dark_leader_is_shown_as_it_is():
+    subject, lit = ChromaKey(), shoot().frame
+    black = np.random.default_rng(0).integers(0, 20, lit.rgb.shape, np.uint8)
+    assert (subject.matte(Frame(black, 0, 0)).alpha == 255).all()
+    alone = ChromaKey().matte(lit).alpha
+    np.testing.assert_array_equal(subject.matte(Frame(lit.rgb, 1, 1 / 25)).alpha, alone)
+    assert (alone < 255).any()
+
+
 def test_frame_without_a_screen_is_refused():
     room = np.random.default_rng(0).normal((130, 125, 118), 8, (90, 160, 3)).astype(np.uint8)
     room[:9, :48] = GREEN  # a book
     message = (
-        r"^--matting chroma: no screen found: green or blue fills 5% of the first frame, wanted 10%; "
+        r"^--matting chroma: no screen found: green or blue fills 5% of the first lit frame, wanted 10%; "
         r"give the screen's colour, as in chroma:#00b140, or use --matting auto$"
     )
     with pytest.raises(InputError, match=message):

@@ -27,3 +27,11 @@ def test_alpha_is_the_masks_nearest_level(dtype: type):
 def test_mask_of_another_size_is_refused_with_both_sizes():
     with pytest.raises(InputError, match=r"^mask\.png: mask of 6x4 for a picture of 4x6; give one of its size$"):
         GivenMask(np.zeros((4, 6, 3), np.uint8), "mask.png").matte(frame(6, 4))
+
+
+def test_a_photograph_as_mask_is_told_of(caplog: pytest.LogCaptureFixture):
+    random = np.random.default_rng(0)
+    GivenMask(np.repeat(random.integers(0, 256, (8, 8, 1), np.uint8), 3, axis=2), "mask.png")
+    assert not caplog.messages
+    GivenMask(random.integers(0, 256, (8, 8, 3), np.uint8), "room.jpg")
+    assert "room.jpg: a mask with colours; is it the picture?" in caplog.text

@@ -19,11 +19,11 @@ from rvm.decoder import Features, States
 from rvm.refiner import FastGuidedFilter
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
-from video_harmonizer.frame import Frame
+from video_harmonizer.frame import MAX_GAP_SECONDS, Frame
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.kernels import fit_lines, shrink
 from video_harmonizer.matting.network import load_network
-from video_harmonizer.matting.rvm import MATTES, MAX_GAP_SECONDS, RVMMatting, suitable_ratio
+from video_harmonizer.matting.rvm import MATTES, RVMMatting, suitable_ratio
 from video_harmonizer.pipeline import AHEAD
 from video_harmonizer.weights.load import read_state
 

@@ -310,13 +310,13 @@ ORANGE = np.array([230, 115, 26], np.uint8)
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize(("codec", "name"), [("libx264", "a.mp4"), ("libx264", "a.mkv"), ("libvpx-vp9", "a.webm")])
 def test_colours_are_written_as_tagged(tmp_path, matrix, full_range, codec, name):
-    info = SourceInfo("test", 64, 48, Fraction(25), color=VideoColor(9, 16, matrix, full_range))
+    info = SourceInfo("test", 64, 48, Fraction(25), color=VideoColor(9, 14, matrix, full_range))
     write(tmp_path / name, [np.full((48, 64, 3), ORANGE)], info, codec=codec, crf=1)
     with av.open(str(tmp_path / name)) as container:
         frame = next(container.decode(video=0))
         assert (frame.colorspace, frame.color_range) == (matrix, 2 if full_range else 1)
         if codec != "libvpx-vp9":  # whose streams have no place for them
-            assert (frame.color_primaries, frame.color_trc) == (9, 16)
+            assert (frame.color_primaries, frame.color_trc) == (9, 14)
     seen = next(iter(VideoFileSource(tmp_path / name))).rgb
     assert np.abs(seen.astype(int) - ORANGE).max() <= 2
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from video_harmonizer.frame import ToneCurves
-from video_harmonizer.temporal.smoother import JUMP, CurveSmoother
+from video_harmonizer.frame import MAX_GAP_SECONDS, ToneCurves
+from video_harmonizer.temporal.smoother import CurveSmoother
 
 RATES = (15, 30, 60)
 RAMP = np.linspace(0, 1, 256, dtype=np.float32)
@@ -74,11 +74,18 @@ def test_first_estimate_is_taken_as_it_is():
     assert np.array_equal(CurveSmoother(0.5).update(estimate, 3.0).table, estimate.table)
 
 
-@pytest.mark.parametrize("then", [0.9, 1.0 + JUMP, 500.0], ids=["backward", "forward", "far-forward"])
+@pytest.mark.parametrize("then", [0.9, 1.01 + MAX_GAP_SECONDS, 500.0], ids=["backward", "forward", "far-forward"])
 def test_jump_of_the_source_starts_afresh(then: float):
     smoother = CurveSmoother(0.5)
     smoother.update(curves(-1), 1.0)
     assert np.array_equal(smoother.update(curves(1), then).table, curves(1).table)
+
+
+def test_a_frame_a_second_is_smoothed_as_well():
+    smoother = CurveSmoother(5)
+    smoother.update(curves(-1), 0.0)
+    wanted = curves(-1).table + (1 - np.exp(-1 / 5)) * (curves(1).table - curves(-1).table)
+    np.testing.assert_allclose(smoother.update(curves(1), 1.0).table, wanted, atol=1e-6)
 
 
 def test_jump_without_an_estimate_forgets_the_old_scene():

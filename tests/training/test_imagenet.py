@@ -8,7 +8,8 @@ from torchvision.models import squeezenet1_1
 
 from rvm.squeezenet import squeezenet_features
 from video_harmonizer.errors import InputError
-from video_harmonizer.training.imagenet import DEVIATION, MEAN, load_imagenet, take_plain_rgb
+from video_harmonizer.training.imagenet import DEVIATION, MEAN, load_imagenet, take_plain_rgb, tell_of_chance
+from video_harmonizer.training.settings import Training
 from video_harmonizer.weights.load import read_state
 
 
@@ -33,6 +34,15 @@ def test_encoder_gives_the_same_features_of_plain_rgb(imagenet: torch.nn.Sequent
     mean, deviation = torch.tensor(MEAN), torch.tensor(DEVIATION)
     normalised = (picture - mean[:, None, None]) / deviation[:, None, None]
     torch.testing.assert_close(encoder(picture), imagenet[:12](normalised), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [(Training(), True), (Training(encoder=Path("a.pth")), False), (Training(weights=Path("a.safetensors")), False)],
+)
+def test_a_start_from_chance_is_told_of(settings: Training, told: bool, caplog: pytest.LogCaptureFixture):
+    tell_of_chance(settings)
+    assert ("features start from chance" in caplog.text) == told
 
 
 def test_encoder_with_missing_layers_is_refused(imagenet: torch.nn.Sequential, tmp_path: Path):

@@ -140,8 +140,13 @@ def test_stopped_and_resumed_run_equals_an_uninterrupted_one(
     assert same(load_file(whole.output / weights), load_file(settings.output / weights))
 
 
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_finishes_the_step_and_keeps_it(
-    settings: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    ending: signal.Signals,
+    settings: Training,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ):
     settings = dataclasses.replace(settings, checkpoint_every=100)
     whole = dataclasses.replace(settings, output=tmp_path / "whole")
@@ -149,8 +154,8 @@ def test_ctrl_c_finishes_the_step_and_keeps_it(
     learn = Harmonizing.loss
 
     def disturbed(*given: Any) -> Any:
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)  # people press it twice
+        signal.raise_signal(ending)
+        signal.raise_signal(ending)  # people press it twice
         return learn(*given)
 
     (tmp_path / "run.toml").write_text(to_toml(settings))

@@ -68,6 +68,8 @@ class ChromaKey(Matting):
         """
         small = shrink(frame.rgb)
         if self._first is None:
+            if brightness(small).mean() < MIN_BRIGHTNESS:  # a leader, or it fades in
+                return Matte(np.full(frame.size, 255, np.uint8))
             self._first = self._first_key(small)
         key = self._first
         screen = screen_in(small, key)
@@ -81,7 +83,7 @@ class ChromaKey(Matting):
         key, share = find_screen(small)
         if share < MIN_SHARE:
             raise InputError(
-                f"--matting chroma: no screen found: green or blue fills {share:.0%} of the first frame, wanted"
+                f"--matting chroma: no screen found: green or blue fills {share:.0%} of the first lit frame, wanted"
                 f" {MIN_SHARE:.0%}; give the screen's colour, as in chroma:#00b140, or use --matting auto"
             )
         return key

@@ -1,5 +1,6 @@
 """A matte that is there already."""
 
+import logging
 from typing import Any
 
 import cv2
@@ -9,6 +10,10 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting import Matting
 from video_harmonizer.pixels import to_depth
+
+log = logging.getLogger(__name__)
+
+COLORFUL = 0.05  # of white, by which channels of a mask differ, and of its pixels: no compression does that
 
 
 class GivenMask(Matting):
@@ -22,6 +27,9 @@ class GivenMask(Matting):
     name = "mask"
 
     def __init__(self, rgb: np.ndarray, name: str) -> None:
+        spread = rgb.max(2).astype(int) - rgb.min(2)
+        if (spread > COLORFUL * np.iinfo(rgb.dtype).max).mean() > COLORFUL:
+            log.warning("%s: a mask with colours; is it the picture? give the composite first, then its mask", name)
         self._alpha = cv2.cvtColor(to_depth(rgb, np.uint8), cv2.COLOR_RGB2GRAY)
         self._file = name
 

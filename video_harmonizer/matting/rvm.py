@@ -12,7 +12,7 @@ import numpy as np
 
 from video_harmonizer.engine import Array, Engine, NetworkRecipe, ReadyNetwork, as_numpy
 from video_harmonizer.errors import InputError
-from video_harmonizer.frame import Frame, Matte
+from video_harmonizer.frame import MAX_GAP_SECONDS, Frame, Matte
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.kernels import apply_coefficients, fit_lines, shrink
 from video_harmonizer.weights.checkpoint import Checkpoint, Facts, open_checkpoint
@@ -24,10 +24,6 @@ logger = logging.getLogger(__name__)
 
 Size = tuple[int, int]  # height, width
 Steps = tuple[ReadyNetwork, ReadyNetwork]  # encode, decode
-
-# Across a longer gap (a cut, a seek, a camera that stalled) people have moved further than the network's
-# memory, trained on neighbouring frames, can follow: an old silhouette would haunt the new picture.
-MAX_GAP_SECONDS = 1.0
 
 # Without a past the network takes a chair for a part of who sits before it. Shown the first frame a few times, it
 # settles as it would on a still scene.

@@ -6,6 +6,7 @@ from av.filter import Graph
 
 from video_harmonizer import yuv
 from video_harmonizer.frame import VideoColor
+from video_harmonizer.pixels import to_depth
 
 BT709 = 1  # AVColorPrimaries and AVColorTransferCharacteristic alike
 RGB_MATRIX, UNSPECIFIED = 0, 2  # AVColorSpace
@@ -22,7 +23,9 @@ class FramePacker:
     def __init__(self, pixel_format: str, width: int, height: int, source: VideoColor) -> None:
         self._pixel_format = pixel_format
         self._size = f"{width}x{height}"
-        self._is_rgb = av.VideoFormat(pixel_format).is_rgb
+        layout = av.VideoFormat(pixel_format)
+        self._is_rgb = layout.is_rgb
+        self._is_deep = layout.components[0].bits > 8
         self._graphs: dict[str, Graph] = {}
         self.primaries = BT709 if source.primaries == UNSPECIFIED else source.primaries
         self.transfer = BT709 if source.transfer == UNSPECIFIED else source.transfer
@@ -36,6 +39,8 @@ class FramePacker:
         if self._is_rgb:
             frame = av.VideoFrame.from_ndarray(rgb, "rgb24" if rgb.dtype == np.uint8 else "rgb48le")
         else:
+            if self._is_deep and self.range == FULL:  # swscale would shift 8 bits, and make white 1020 of 1023
+                rgb = to_depth(rgb, np.uint16)
             frame = _planar(yuv.from_rgb(rgb, self.matrix, self.range == FULL))
         frame.colorspace, frame.color_range = self.matrix, self.range
         frame.pts = 0  # the graph wants one; the caller sets the real one

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from video_harmonizer.frame import ToneCurves
-
-JUMP = 1.0  # seconds between frames from which it is another scene, not the next moment
+from video_harmonizer.frame import MAX_GAP_SECONDS, ToneCurves
 
 
 class CurveSmoother:
@@ -31,7 +29,7 @@ class CurveSmoother:
                 the last curves hold.
             samples: of the identity that is returned before the first estimate.
         """
-        if not 0 <= seconds - self._seen < JUMP:
+        if not 0 <= seconds - self._seen <= MAX_GAP_SECONDS:
             self.reset()
         self._seen = seconds
         if estimate is not None:

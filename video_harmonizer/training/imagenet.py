@@ -1,13 +1,26 @@
 """SqueezeNet 1.1 as ImageNet taught it: what encoders start from."""
 
+import logging
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from video_harmonizer.training.settings import Training
 from video_harmonizer.weights.load import load_into, read_state
 
+log = logging.getLogger(__name__)
+
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the pictures' channels there
+
+
+def tell_of_chance(settings: Training) -> None:
+    """Warn where hours of training would begin with features that nobody taught anything."""
+    if settings.encoder is None and settings.weights is None and not settings.overfit:
+        log.warning(
+            "encoder: none given, so features start from chance; those bundled started from ImageNet's"
+            " (--encoder FILE, torchvision's squeezenet1_1)"
+        )
 
 
 def load_imagenet(encoder: nn.Module, path: Path) -> None:
