@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from benchmarks.command_line import at_least, run
 from video_harmonizer.iharmony4 import FOLDERS
+from video_harmonizer.staging import cannot_write
 from video_harmonizer.thumbnails import SIZE
 from video_harmonizer.training.composites import CompositeDataset, Mixture
 from video_harmonizer.training.photographs import Photographs, read_luts
@@ -39,14 +40,17 @@ Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # composite (H, W, 3) uint8 
 def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO", split: str = "test") -> None:
     """Write composites, masks and real pictures as one subset; files of the same names are replaced."""
     folders = [root / subset / folder for folder in FOLDERS]
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
     names = []
-    for number, (composite, mask, real) in enumerate(triples, 1):
-        names.append(f"c{number}_1_1.png")
-        for folder, stem, picture in zip(folders, ("_1_1", "_1", ""), (composite, mask, real), strict=True):
-            Image.fromarray(picture).save(folder / f"c{number}{stem}.png")
-    (root / subset / f"{subset}_{split}.txt").write_text("".join(f"{name}\n" for name in names))
+    try:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        for number, (composite, mask, real) in enumerate(triples, 1):
+            names.append(f"c{number}_1_1.png")
+            for folder, stem, picture in zip(folders, ("_1_1", "_1", ""), (composite, mask, real), strict=True):
+                Image.fromarray(picture).save(folder / f"c{number}{stem}.png")
+        (root / subset / f"{subset}_{split}.txt").write_text("".join(f"{name}\n" for name in names))
+    except OSError as error:
+        raise cannot_write(root, error) from error
 
 
 def validation_triples(data: Path, count: int, seed: int, kind: Kind = "all", hard: bool = False) -> Iterable[Triple]:

@@ -92,3 +92,8 @@ def test_clips_that_training_has_learnt_from_are_refused(folder: Path, tmp_path:
             folder / "train.toml",
             folder / "mattes",
         )
+
+
+def test_a_teacher_that_is_not_there_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match=r"no\.pth: No such file or directory; give RobustVideoMatting's weights"):
+        matting_quality.main(tmp_path, tmp_path, teacher=tmp_path / "no.pth")

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pytest
 from photographs import make_data
 
 from benchmarks.synthetic_iharmony4 import KINDS, Kind, validation_triples, write_dataset
+from video_harmonizer.errors import InputError
 from video_harmonizer.iharmony4 import list_entries, read_sample, resize
 
 
@@ -38,3 +40,9 @@ def test_each_kind_is_another_set(tmp_path: Path):
     data = make_data(tmp_path / "data")
     sets = {b"".join(each[0].tobytes() for each in validation_triples(data, 6, 1, kind)) for kind in get_args(Kind)}
     assert len(sets) == len(KINDS) == 6
+
+
+def test_a_place_that_can_not_be_written_is_named(tmp_path: Path):
+    (tmp_path / "talk.mp4").touch()
+    with pytest.raises(InputError, match=r"talk\.mp4: it can't be written \(.*\); give another place"):
+        write_dataset(tmp_path / "talk.mp4", [])

@@ -433,7 +433,7 @@ def test_an_unwritable_folder_is_refused_before_the_first_frame():
         ({"codec": "libx246"}, r"--codec libx246: unknown; did you mean libx264\? .*libx265.*ffv1"),
         ({"codec": "gobbledygook"}, r"--codec gobbledygook: unknown; Common ones: libx264"),
         ({"codec": "aac"}, "--codec aac: it codes audio"),
-        ({"preset": "quick"}, "--preset quick: libx264 does not take it"),
+        ({"preset": "quick"}, "--preset quick: libx264 does not take it; leave it out, or give ultrafast, veryfast, "),
         ({"codec": "ffv1", "crf": 20}, "--crf: ffv1 has no such setting"),
         ({"crf": 52}, "--crf 52: want 0, the best, to 51, the smallest; 18 to 28 suit"),
         ({"crf": -1}, "--crf -1: want 0, the best, to 51"),
@@ -445,6 +445,12 @@ def test_a_bad_choice_of_encoder_is_refused_before_the_first_frame(tmp_path, opt
     with pytest.raises(InputError, match=reason):
         VideoFileSink(tmp_path / "a.mp4", 64, 48, INFO, **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_webm_names_a_codec_that_it_holds(tmp_path):
+    with pytest.raises(InputError, match=r"a\.webm: webm can't hold libx264; give --codec libvpx-vp9 or write \.mkv$"):
+        VideoFileSink(tmp_path / "a.webm", 64, 48, INFO)
+    VideoFileSink(tmp_path / "a.webm", 64, 48, INFO, codec="libvpx-vp9").abort()
 
 
 def test_a_picture_of_another_shape_is_a_mistake(tmp_path):

@@ -118,7 +118,9 @@ class Encoding:
         for name, value in self._settings.items():
             others = {key: kept for key, kept in self._settings.items() if key != name}
             if any(self._opens(pixel_format, others) for pixel_format in candidates):
-                raise InputError(f"--{name} {value}: {self.codec.name} does not take it; leave it out")
+                some = name == "preset" and self.codec.name in ("libx264", "libx265")
+                known = ", or give ultrafast, veryfast, medium, veryslow or one between" if some else ""
+                raise InputError(f"--{name} {value}: {self.codec.name} does not take it; leave it out{known}")
         size = "{}x{}".format(*self._size)
         raise InputError(f"--codec {self.codec.name}: it can't code {size} here ({reason}); use libx264")
 

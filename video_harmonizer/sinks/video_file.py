@@ -187,10 +187,10 @@ class VideoFileSink:
         try:
             stream = self._output.add_stream(codec, rate=self._encoding.rate)
         except ValueError:
-            others = "" if self._output.format.name == "matroska" else " or write .mkv"
-            raise InputError(
-                f"{self._path}: {self._output.format.name} can't hold {codec}; give another --codec{others}"
-            ) from None
+            name = self._output.format.name
+            others = "" if name == "matroska" else " or write .mkv"
+            other = "--codec libvpx-vp9" if name == "webm" else "another --codec"
+            raise InputError(f"{self._path}: {name} can't hold {codec}; give {other}{others}") from None
         assert isinstance(stream, VideoStream)
         self._encoding.set_up(stream.codec_context)
         stream.codec_context.flags |= Flags.frame_duration

@@ -47,7 +47,10 @@ class Teacher:
     """RobustVideoMatting with the user's weights, and what it saw, in a folder of ``folder`` for just these weights."""
 
     def __init__(self, weights: Path, folder: Path) -> None:
-        self.folder = folder / _checksum(weights.read_bytes())
+        try:
+            self.folder = folder / _checksum(weights.read_bytes())
+        except OSError as error:
+            raise InputError(f"{weights}: {error.strerror}; give RobustVideoMatting's weights") from None
         self.weights = weights
 
     def photographs(self, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
