@@ -447,6 +447,18 @@ def test_a_bad_choice_of_encoder_is_refused_before_the_first_frame(tmp_path, opt
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("count", range(58, 66))
+def test_the_last_picture_is_shown_wherever_fragments_begin(tmp_path, count):
+    """A new fragment begins every two seconds, now and then with nothing but B-frames before the end."""
+    info = SourceInfo("test", 64, 48, Fraction(30), time_base=Fraction(1, 1000))
+    sink = VideoFileSink(tmp_path / "a.mp4", 64, 48, info, crf=20)
+    for index in range(count):
+        sink.write(moving_picture(index, 64, 48), round(index * 1000 / 30) / 1000)
+    sink.close()
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert len(list(container.decode(video=0))) == count
+
+
 def test_webm_names_a_codec_that_it_holds(tmp_path):
     with pytest.raises(InputError, match=r"a\.webm: webm can't hold libx264; give --codec libvpx-vp9 or write \.mkv$"):
         VideoFileSink(tmp_path / "a.webm", 64, 48, INFO)

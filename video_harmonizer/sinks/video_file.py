@@ -144,7 +144,13 @@ class VideoFileSink:
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         with self._saying_where():
-            for packet in self._stream.encode(frame):
+            packets = self._stream.encode(frame)
+            if frame is None and packets:
+                # FFmpeg's MP4 forgets, at a new fragment, how far the last one's pictures reached: with nothing but
+                # earlier ones in the last fragment the last picture would lie beyond the end, where players stop.
+                end = max((packet.pts or 0) + (packet.duration or 0) for packet in packets)
+                packets[-1].duration = end - (packets[-1].pts or 0)
+            for packet in packets:
                 # Sound goes along with the pictures, so that neither has to be kept waiting in memory.
                 assert packet.pts is not None
                 assert packet.dts is not None
