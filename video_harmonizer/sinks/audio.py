@@ -19,6 +19,7 @@ from av.stream import Stream
 
 from video_harmonizer.container import begins_anew, demux
 from video_harmonizer.errors import InputError, warn_once
+from video_harmonizer.sinks.fragments import Fragments
 from video_harmonizer.sinks.original import A_MOMENT, Original
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class AudioCopy:
 
     def __init__(self, original: Original, output: OutputContainer, path: Path, rate: Fraction) -> None:
         self._output = output
+        self._fragments = Fragments() if output.format.name in ("mp4", "mov") else None
         self._tracks: dict[int, _Track] = {}  # by the source's stream index
         container, pictures = original.container, original.pictures
         self._source = container.name.removeprefix("file:") if container else ""
@@ -85,6 +87,8 @@ class AudioCopy:
 
     def mux(self, packet: Packet) -> None:
         """Write a packet, of sound or of pictures."""
+        if self._fragments:
+            self._fragments.prepare(packet)
         with self.leaving_out_damage():
             self._output.mux_one(packet)
 

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
+from video_harmonizer.sinks import fragments
 from video_harmonizer.sinks.audio import AudioCopy
 from video_harmonizer.sinks.encoding import Encoding
 from video_harmonizer.sinks.original import Original
@@ -24,7 +25,11 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".we
 # in fragments until the end makes it a plain file; with its index (moov) delayed to the first fragment times are
 # exact in both, as it then knows of the delay that B-frames cause. Matroska would move all times when sound starts
 # before 0, as AAC's does.
-MP4_OPTIONS = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "2000000", "flush_packets": "1"}
+MP4_OPTIONS = {
+    "movflags": "hybrid_fragmented+delay_moov",
+    "frag_duration": str(fragments.SECONDS * 1_000_000),
+    "flush_packets": "1",
+}
 MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled", "cluster_time_limit": "2000", "flush_packets": "1"}
 HEVC = 173  # AV_CODEC_ID_HEVC
 MILLISECOND = Fraction(1, 1000)  # Matroska's only time base
@@ -144,13 +149,7 @@ class VideoFileSink:
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         with self._saying_where():
-            packets = self._stream.encode(frame)
-            if frame is None and packets:
-                # FFmpeg's MP4 forgets, at a new fragment, how far the last one's pictures reached: with nothing but
-                # earlier ones in the last fragment the last picture would lie beyond the end, where players stop.
-                end = max((packet.pts or 0) + (packet.duration or 0) for packet in packets)
-                packets[-1].duration = end - (packets[-1].pts or 0)
-            for packet in packets:
+            for packet in self._stream.encode(frame):
                 # Sound goes along with the pictures, so that neither has to be kept waiting in memory.
                 assert packet.pts is not None
                 assert packet.dts is not None
