@@ -27,7 +27,7 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".we
 # before 0, as AAC's does.
 MP4_OPTIONS = {
     "movflags": "hybrid_fragmented+delay_moov",
-    "frag_duration": str(fragments.SECONDS * 1_000_000),
+    "frag_duration": f"{fragments.SECONDS}000000",  # microseconds
     "flush_packets": "1",
 }
 MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled", "cluster_time_limit": "2000", "flush_packets": "1"}
