@@ -65,9 +65,9 @@ class EngineOptions:
     # What runs the networks; auto takes OpenVINO on a processor and torch on a GPU.
     engine: Literal["auto", "openvino", "torch"] = "auto"
 
-    # How exactly networks compute; auto takes fp16 on NVIDIA GPUs, bf16 in OpenVINO on processors that have it, and
-    # else fp32.
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    # How exactly networks compute; auto takes fp16 on NVIDIA GPUs, in OpenVINO bf16 or else int8 (for half of matting)
+    # on processors that have it, and else fp32.
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
 
 
 @dataclass(frozen=True)

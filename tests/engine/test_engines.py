@@ -242,11 +242,14 @@ def test_precision_is_told_and_what_can_t_be_had_is_refused(monkeypatch: pytest.
     for name in ("torch", "openvino"):
         with pytest.raises(InputError, match=r"--precision fp16: .*; give auto"):
             make_engine(name, "cpu", "fp16")
-    for able, chosen in ((["FP32", "BF16"], "bf16"), (["FP32"], "fp32")):
-        monkeypatch.setattr(openvino.ov.Core, "get_property", lambda *_, able=able: able)
+    with pytest.raises(InputError, match=r"--precision int8: torch .*; give auto, or --engine openvino"):
+        make_engine("torch", "cpu", "int8")
+    for able, chosen in (({"bf16", "int8"}, "bf16"), ({"int8"}, "int8"), (set(), "fp32")):
+        monkeypatch.setattr(openvino, "_computes", {*able, "fp32"}.__contains__)
         assert make_engine("openvino", "cpu").precision == chosen
-    with pytest.raises(InputError, match=r"--precision bf16: .*; give auto or fp32"):
-        make_engine("openvino", "cpu", "bf16")
+    for missing in ("bf16", "int8"):
+        with pytest.raises(InputError, match=rf"--precision {missing}: .*; give auto or fp32$"):
+            make_engine("openvino", "cpu", missing)
 
 
 def test_what_is_asked_for_exactly_is_computed_exactly():

@@ -28,6 +28,8 @@ class NetworkRecipe:
     key: str  # stands for the network with its weights, its code and the size of its inputs; names it in the cache
     # The module, which takes tensors and gives a tuple of them, and one call's inputs. Called where the cache has none.
     make: "Callable[[], tuple[nn.Module, Sequence[Tensor]]]"
+    # Inputs of calls such as it will get, of any size, which say how an engine may round. None: it must not.
+    calls: "Callable[[], Sequence[Sequence[Tensor]]] | None" = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Engine(Protocol):
 
     name: str
     device: str  # as torch names it
-    precision: str  # of what is not asked for exactly: fp32, bf16 or fp16
+    precision: str  # of what is not asked for exactly: fp32, bf16, fp16 or int8
 
     def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
         """Ready to be called.

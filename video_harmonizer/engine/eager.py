@@ -28,6 +28,8 @@ class TorchEngine:
             self.precision = "fp16" if self._kind == "cuda" else "fp32"
         if self.precision == "fp16" and self._kind == "cpu":
             raise InputError("--precision fp16: processors don't compute so; give auto, fp32 or bf16")
+        if self.precision == "int8":
+            raise InputError("--precision int8: torch does not compute so here; give auto, or --engine openvino")
 
     def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
         module, example = recipe.make()

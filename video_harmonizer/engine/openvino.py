@@ -18,7 +18,9 @@ import numpy as np
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino as ov
+from openvino import opset13 as opset
 from openvino.frontend import FrontEndManager
+from openvino.passes import ConstantFolding, Manager
 
 from video_harmonizer.engine import NetworkRecipe, ReadyNetwork
 from video_harmonizer.errors import InputError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PRECISIONS = ("bf16", "int8", "fp32")  # the first that there is is taken
 UNUSED = 30 * 24 * 3600  # seconds after which a kept network is deleted; sizes, weights and versions change
 # Two networks run at a time, each half of the processor; on more threads than that they would wait for each other.
 THREADS = max(1, len(os.sched_getaffinity(0)) // 2 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 2) // 2)
@@ -38,7 +41,9 @@ class OpenVINOEngine:
     """Converts a module by tracing it with the example and compiles it for one call at a time.
 
     Args:
-        precision: auto, fp32 or bf16; auto is bf16 on a processor that has instructions for it.
+        precision: auto, fp32, bf16 or int8; auto is bf16 on a processor that has instructions for it, else int8 where
+            there are such for that. In int8 larger convolutions of networks whose recipe allows it are computed so,
+            all else in float32.
 
     Raises:
         InputError: the processor can't compute so.
@@ -49,19 +54,19 @@ class OpenVINOEngine:
 
     def __init__(self, precision: str = "auto") -> None:
         self._core = _core()
-        able = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if precision == "fp16" or (precision == "bf16" and not able):
-            others = "auto, fp32 or bf16" if able else "auto or fp32"
-            raise InputError(f"--precision {precision}: this processor has no instructions for it; give {others}")
-        self.precision = ("bf16" if able else "fp32") if precision == "auto" else precision
+        self.precision = next(filter(_computes, PRECISIONS)) if precision == "auto" else precision
+        if not _computes(self.precision):
+            known = " or ".join(["auto", *filter(_computes, PRECISIONS)])
+            raise InputError(f"--precision {precision}: this processor has no instructions for it; give {known}")
 
     def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
-        path = _kept_as(recipe.key)
+        rounded = self.precision == "int8" and recipe.calls is not None and not exact
+        path = _kept_as(f"{recipe.key} int8" if rounded else recipe.key)
         model = self._read(path)
         if model is None:
             module, example = recipe.make()
             try:
-                model = _convert(module, example)
+                model = _convert(_rounded(module, recipe) if rounded else module, example)
             except Exception as error:  # of many kinds, for instance where a frame of few pixels pools to nothing
                 log.warning("engine: OpenVINO can't take this network at this size, so torch runs it")
                 log.debug("%s", error)
@@ -124,6 +129,39 @@ def _core() -> ov.Core:
     return ov.Core()
 
 
+@functools.cache
+def _computes(precision: str) -> bool:
+    """Whether the processor has instructions for it."""
+    if precision == "bf16":
+        return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return precision == "fp32" or (precision == "int8" and _sums_int8())
+
+
+def _sums_int8() -> bool:
+    """Whether products of 8 bits are summed in integers, and right.
+
+    OpenVINO says that it computes in int8 on every processor. On those of x86 without VNNI sums of two products
+    saturate at 16 bits.
+    """
+    channels, value, weight = 64, np.float32(255), np.float32(127)
+    pixels = opset.parameter([1, channels, 8, 8], np.float32)
+    values = opset.fake_quantize(pixels, 0.0, value, 0.0, value, 256)
+    full = np.full((channels, channels, 1, 1), weight)
+    weights = opset.fake_quantize(full, -weight, weight, -weight, weight, 255)
+    product = opset.convolution(values, weights, [1, 1], [0, 0], [0, 0], [1, 1])
+    compiled = _core().compile_model(ov.Model([product], [pixels]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    kinds = [str(step.get_rt_info()["primitiveType"].value) for step in compiled.get_runtime_model().get_ops()]
+    (sums,) = compiled([np.full((1, channels, 8, 8), value)]).values()
+    return any(kind.lower().endswith("_i8") for kind in kinds) and bool((sums == channels * value * weight).all())
+
+
+def _rounded(module: "nn.Module", recipe: NetworkRecipe) -> "nn.Module":
+    from video_harmonizer.engine.int8 import in_int8
+
+    assert recipe.calls is not None
+    return in_int8(module, recipe.calls())
+
+
 def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:
     """Through the front end itself: `ov.convert_model` would reset the program's logging."""
     import torch
@@ -135,6 +173,9 @@ def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:
         traced = TorchScriptPythonDecoder(module.eval(), example_input=tuple(example))
         model = front_end.convert(front_end.load(traced))
     model.reshape({place: ov.PartialShape(list(one.shape)) for place, one in enumerate(example)})
+    folding = Manager()
+    folding.register_pass(ConstantFolding())  # or the plugin would not see that values are rounded
+    folding.run_passes(model)
     return model
 
 

@@ -230,7 +230,12 @@ class RVMMatting(Matting):
 
             return decode_step(self._network.network(), *small, refined)
 
-        return NetworkRecipe(f"{self._network.key} decode {small} {refined}", make)
+        def calls() -> Any:
+            from video_harmonizer.matting.typical import decode_calls
+
+            return decode_calls(self._network.network(), refined)
+
+        return NetworkRecipe(f"{self._network.key} decode {small} {refined}", make, calls)
 
     def _next_buffers(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
         """(alpha, foreground) to write into, in turn."""
