@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.audio.resampler import AudioResampler
 from clips import audio_packets, make_clip, moving_picture, plane_of, video_pts
 
 from video_harmonizer.errors import InputError
@@ -23,11 +25,13 @@ INFO = SourceInfo("test", 64, 48, Fraction(25), time_base=Fraction(1, 25))
 UNEVEN = [0, 3, 4, 9, 15, 16, 30, 31, 40, 77]
 
 
-def copy(source_path: Path, path: Path, stop_after: int | None = None, **kwargs) -> VideoFileSink:
+def copy(
+    source_path: Path, path: Path, stop_after: int | None = None, preset: str | None = "ultrafast", **kwargs
+) -> VideoFileSink:
     """Send a clip through source and sink, unchanged."""
     source = VideoFileSource(source_path)
     info = source.info
-    sink = VideoFileSink(path, info.width, info.height, info, preset="ultrafast", audio_from=info.file, **kwargs)
+    sink = VideoFileSink(path, info.width, info.height, info, preset=preset, audio_from=info.file, **kwargs)
     for frame in source:
         sink.write(frame.rgb, frame.seconds)
         if stop_after and frame.index + 1 == stop_after:
@@ -269,14 +273,46 @@ def test_a_transport_streams_clock_starts_at_zero_and_its_aac_fits_mp4(tmp_path)
             assert sum(frame.samples for frame in container.decode(audio=0)) > 48000
 
 
-def test_sound_that_the_format_cannot_hold_is_said_first(tmp_path):
-    old = make_clip(tmp_path / "a.mov", audio=["pcm_mulaw"])
-    with pytest.raises(InputError, match=r"out\.mp4: it can't hold the audio of .*a\.mov \(pcm_mulaw\); write \.mov"):
-        copy(old, tmp_path / "out.mp4")
-    opus = make_clip(tmp_path / "b.mkv", audio=["libopus"])
-    with pytest.raises(InputError, match=r"out\.mov: .*opus.*write \.mkv"):
-        copy(opus, tmp_path / "out.mov")
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.mov", "b.mkv"]
+@pytest.mark.parametrize(
+    ("clip", "codec", "name", "becomes", "remedy"),
+    [
+        ("a.mp4", "aac", "out.webm", "opus", r"; \.mkv and \.mov would keep it as it is"),
+        ("a.ts", "aac", "out.webm", "opus", r"; \.mkv and \.mov would keep it as it is"),
+        ("a.mov", "pcm_mulaw", "out.mp4", "aac", r"; \.mov would keep it as it is"),
+        ("a.mkv", "libopus", "out.mov", "aac", r"; \.mkv would keep it as it is"),
+        ("a.avi", "adpcm_ms", "out.mp4", "aac", "\n"),
+    ],
+)
+def test_sound_that_the_format_cannot_hold_becomes_another_codecs(tmp_path, caplog, clip, codec, name, becomes, remedy):
+    source = make_clip(tmp_path / clip, pts=range(50), audio=[codec, codec], audio_seconds=2)
+    how: dict = {"codec": "libvpx", "preset": None} if name == "out.webm" else {}
+    copy(source, tmp_path / name, **how)
+    assert len(video_pts(tmp_path / name)) == 50
+    for track in range(2):
+        before, after = (heard(file, track) for file in (source, tmp_path / name))
+        assert len(after) == pytest.approx(len(before), abs=0.03 * 48000)
+        # Matroska rounds to milliseconds
+        lags = [np.corrcoef(before[24000:72000], after[24000 + lag : 72000 + lag])[0, 1] for lag in range(-48, 49)]
+        assert max(lags) > 0.99
+    with av.open(str(tmp_path / name)) as container:
+        assert [stream.codec_context.name.removeprefix("lib") for stream in container.streams.audio] == [becomes] * 2
+    said = rf"its sound \(.*\) becomes (lib)?{becomes}, as {Path(name).suffix} can't hold it{remedy}"
+    assert re.search(said, caplog.text)
+
+
+def heard(path: Path, track: int) -> np.ndarray:
+    """Left channel of a track from the first picture's time on, 48,000 samples a second."""
+    resampler = AudioResampler("fltp", "stereo", 48000, options={"async": "1"})
+    pieces = []
+    with av.open(str(path)) as container:
+        for coded in container.decode(audio=track):
+            pieces += resampler.resample(coded)
+    first = pieces[0]
+    assert first.pts is not None
+    assert first.time_base is not None
+    late = round((first.pts * first.time_base - seconds_of(path)[0]) * 48000)
+    samples = np.concatenate([piece.to_ndarray()[0] for piece in pieces])
+    return np.concatenate([np.zeros(max(late, 0), np.float32), samples[max(-late, 0) :]])
 
 
 def test_names_with_colons_and_percent_signs_work(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Sound that is kept unchanged: packets copied from the source's file, in step with the pictures."""
+"""The source's sound in the output: packets copied unchanged where its format allows, in step with the pictures."""
 
 import contextlib
 import logging
@@ -18,9 +18,10 @@ from av.packet import Packet
 from av.stream import Stream
 
 from video_harmonizer.container import begins_anew, demux
-from video_harmonizer.errors import InputError, warn_once
+from video_harmonizer.errors import warn_once
 from video_harmonizer.sinks.fragments import Fragments
 from video_harmonizer.sinks.original import A_MOMENT, Original
+from video_harmonizer.sinks.recoding import Recoding
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +32,15 @@ USUAL_LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 
 
 class AudioCopy:
-    """All audio streams of a file, on their way into another. Nothing is decoded; memory stays flat.
+    """All audio streams of a file, on their way into another. Memory stays flat.
+
+    Nothing is decoded but streams whose codec the output's format can't hold, which are encoded anew.
 
     Args:
         original: the file to copy from.
         output: where streams are added, before its header is written.
         path: the output's name, for messages.
         rate: of the pictures, frames a second.
-
-    Raises:
-        InputError: the output's format can't hold a stream's codec.
     """
 
     def __init__(self, original: Original, output: OutputContainer, path: Path, rate: Fraction) -> None:
@@ -117,6 +117,7 @@ class AudioCopy:
             log.warning("%s: its sound ends early: %s", self._source, error.strerror)
         for track in self._tracks.values():
             yield from track.go_on(patience=0)
+            yield from track.end()
 
 
 class _JoinedClock:
@@ -169,21 +170,18 @@ class _Track:
         self._last_read: int | None = None  # decoding time in the file
         self._last_written: int | None = None  # and in the output
         self._step = math.ceil(1 / (stream.sample_rate * self._time_base))  # the least that muxers tell apart
-        try:
-            self._copy = output.add_stream_from_template(stream)
-        except (ValueError, FFmpegError):
-            codec = stream.codec_context.name
-            others = [suffix for suffix, holds in ROOMY.items() if codec in _supported(holds)]
-            remedy = f"write {' or '.join(others)} instead" if others else "convert that to AAC first"
-            audio = f"the audio of {_name(stream)} ({codec})"
-            raise InputError(f"{path}: it can't hold {audio}; {remedy}") from None
-        layout = self._copy.codec_context.layout
-        if layout.name == f"{layout.nb_channels} channels" and layout.nb_channels <= len(USUAL_LAYOUTS):
-            self._copy.codec_context.layout = USUAL_LAYOUTS[layout.nb_channels - 1]  # MP4 has to be told
+        self._recoding: Recoding | None = None
+        if _holds(output.format.name, stream):
+            self._copy = _add_copy(stream, output)
+        else:
+            self._recoding = Recoding(stream, output)
+            self._copy = self._recoding.stream
+            _tell_of_recoding(stream, self._copy, path)
         self._copy.metadata.update(stream.metadata)
         self._copy.disposition = stream.disposition
         # AAC out of a transport stream has a header before each packet, which no other format wants.
-        needs_unwrapping = stream.codec_context.name == "aac" and not stream.codec_context.extradata
+        is_wrapped = stream.codec_context.name == "aac" and not stream.codec_context.extradata
+        needs_unwrapping = is_wrapped and not self._recoding
         self._unwrap = BitStreamFilterContext("aac_adtstoasc", stream) if needs_unwrapping else None
 
     def prepare(self, packet: Packet) -> Iterator[tuple[Fraction, Packet]]:
@@ -219,8 +217,21 @@ class _Track:
             self._last_read = dts
             copy = self._waiting.pop(0)
             if self._fits(copy):
-                assert copy.pts is not None
-                yield copy.pts * self._time_base, copy
+                yield from self._written(copy)
+
+    def end(self) -> Iterator[tuple[Fraction, Packet]]:
+        """What is left when the file has ended."""
+        if self._recoding:
+            yield from self._written(None)
+
+    def _written(self, copy: Packet | None) -> Iterator[tuple[Fraction, Packet]]:
+        """What is written of a packet that is on the output's clock, each with its start in seconds."""
+        try:
+            for packet in self._recoding.encode(copy) if self._recoding else filter(None, [copy]):
+                assert packet.pts is not None
+                yield packet.pts * packet.time_base, packet
+        except FFmpegError as error:
+            _warn_of_damage(self._source, error)
 
     def _fits(self, copy: Packet) -> bool:
         """Put a packet on the output's clock; False if it is to be left out."""
@@ -239,9 +250,30 @@ class _Track:
         return True
 
 
-def _supported(file_format: str) -> set[str]:
-    with av.open(os.devnull, "w", format=file_format) as output:
-        return output.supported_codecs
+def _add_copy(stream: AudioStream, output: OutputContainer) -> AudioStream:
+    copy = output.add_stream_from_template(stream)
+    layout = copy.codec_context.layout
+    if layout.name == f"{layout.nb_channels} channels" and layout.nb_channels <= len(USUAL_LAYOUTS):
+        copy.codec_context.layout = USUAL_LAYOUTS[layout.nb_channels - 1]  # MP4 has to be told
+    return copy
+
+
+def _holds(file_format: str, stream: AudioStream) -> bool:
+    """Whether a format takes the stream as it is. Some say so only when a header is written."""
+    try:
+        with av.open(os.devnull, "w", format=file_format) as output:
+            _add_copy(stream, output)
+            output.start_encoding()
+    except (ValueError, FFmpegError):
+        return False
+    return True
+
+
+def _tell_of_recoding(stream: AudioStream, copy: AudioStream, path: Path) -> None:
+    others = [suffix for suffix, file_format in ROOMY.items() if _holds(file_format, stream)]
+    remedy = f"; {' and '.join(others)} would keep it as it is" if others else ""
+    old, new = stream.codec_context.name, copy.codec_context.name
+    log.warning("%s: its sound (%s) becomes %s, as %s can't hold it%s", _name(stream), old, new, path.suffix, remedy)
 
 
 def _warn_of_damage(source: str, error: FFmpegError) -> None:
