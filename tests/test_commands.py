@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from red_person import (
 
 from video_harmonizer import commands, live
 from video_harmonizer.errors import InputError
+from video_harmonizer.frame import Frame
 from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.sinks.video_file import VideoFileSink
@@ -310,6 +312,22 @@ def test_live_records_without_a_window(
     assert frames[0].shape == (48, 192, 3)
 
 
+class FakeCamera:
+    """A clip's frames as a camera's, from the first one on as often as they are asked for."""
+
+    def __init__(self, clip: Path) -> None:
+        self._clip = clip
+        self.info = dataclasses.replace(open_source(str(clip)).info, live=True)
+
+    def __iter__(self) -> Iterator[Frame]:
+        source = open_source(str(self._clip))
+        yield from source
+        source.close()
+
+    def close(self) -> None:
+        pass
+
+
 class FakeWindow:
     """Takes the place of the window: keeps what it is shown; q is pressed at the third picture."""
 
@@ -358,9 +376,7 @@ def test_live_asks_the_camera_for_a_rate_and_keeps_up_with_what_it_gives(
     def opened(text: str, wish: Wish) -> Source:
         assert wish.rate is not None
         rates.append(wish.rate)
-        source = open_source(text)
-        source.info = dataclasses.replace(source.info, live=live_source)
-        return source
+        return FakeCamera(clip) if live_source else open_source(text)
 
     class Budget(FrameBudget):
         def __init__(self, fps: float, *efforts: Any) -> None:
@@ -382,9 +398,7 @@ def test_a_second_take_of_a_camera_does_not_replace_the_first_and_is_coded_quick
 
     def camera(text: str, wish: Wish) -> Source:
         wishes.append(wish)
-        source = open_source(str(clip))
-        source.info = dataclasses.replace(source.info, live=True)
-        return source
+        return FakeCamera(clip)
 
     monkeypatch.setattr(commands, "open_source", camera)
     (tmp_path / "demo.mp4").write_bytes(b"the first take")
@@ -398,6 +412,59 @@ def test_a_second_take_of_a_camera_does_not_replace_the_first_and_is_coded_quick
     assert b" subme=1 " in (tmp_path / "demo2.mp4").read_bytes()  # x264's superfast
     assert run_command("live", *arguments, "--preset", "medium") == 0
     assert b" subme=7 " in (tmp_path / "demo3.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("meanwhile", ["nobody", "another camera"])
+def test_a_recording_begins_when_all_is_ready_and_leaves_what_came_meanwhile(
+    meanwhile: str, clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    seen: list[int] = []
+
+    class Taking(FakeCamera):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                seen.append(frame.index)
+                yield frame
+
+    class Another(FakeWindow):
+        def write(self, image: np.ndarray, seconds: float) -> None:
+            super().write(image, seconds)
+            if meanwhile == "another camera":
+                (tmp_path / "demo.mkv").write_bytes(b"its take")
+
+    monkeypatch.setattr(commands, "open_source", lambda text, wish: Taking(clip))
+    monkeypatch.setattr(commands, "WindowSink", Another)
+    arguments = ("--background", "#00c000", "--matting-weights", weights, "--output", tmp_path / "demo.mkv")
+    caplog.set_level(logging.INFO)
+    assert run_command("live", *arguments) == 0
+    assert seen[:3] == [0, 0, 1]
+    taken = tmp_path / "demo.mkv"
+    if meanwhile == "another camera":
+        assert taken.read_bytes() == b"its take"
+        taken = tmp_path / "demo.partial.mkv"
+        assert f"written to {taken}, as {tmp_path / 'demo.mkv'} is there already" in caplog.text
+    assert len(read_video(taken)) == len(FakeWindow.shown) == 3
+
+
+def test_a_file_that_is_left_in_its_window_does_not_replace_an_earlier_recording(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(commands, "WindowSink", FakeWindow)
+    (tmp_path / "demo.mkv").write_bytes(b"the whole")
+    arguments = ("--source", clip, "--background", "#00c000", "--matting-weights", weights)
+    assert run_command("live", *arguments, "--output", tmp_path / "demo.mkv") == 0
+    assert (tmp_path / "demo.mkv").read_bytes() == b"the whole"
+    assert len(read_video(tmp_path / "demo.partial.mkv")) == 3
+
+
+@pytest.mark.parametrize(("command", "fps", "told"), [("live", 7, True), ("live", 30, False), ("video", 7, True)])
+def test_a_rate_that_means_nothing_to_a_file_is_told(
+    command: str, fps: int, told: bool, clip: Path, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    source = ("--source", clip, "--no-window") if command == "live" else (clip,)
+    arguments = (*source, "--background", "#00c000", "--matting-weights", weights, "--fps", fps)
+    assert run_command(command, *arguments, "--output", tmp_path / "demo.mkv") == 0
+    assert (f"--fps {fps}: not used, as {clip} has a rate of its own" in caplog.text) == told
 
 
 def test_live_keeps_a_photograph_until_q_is_pressed(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -58,10 +58,10 @@ def test_no_effort_is_lowered_while_a_lower_one_is_being_made_nor_where_it_makes
         assert asked == scales
 
 
-def fake_pipeline(busy: float, asked: list[float], **matting: object) -> Any:
+def fake_pipeline(busy: float, asked: list[float], latency: float = 0, **matting: object) -> Any:
     given = {"rescale": asked.append, "is_rescaling": lambda: False, "scalable": True} | matting
     timer, estimator = FakeTimer(busy), SimpleNamespace(patience=1.0)
-    pipeline: Any = SimpleNamespace(timer=timer, estimator=estimator, matting=SimpleNamespace(**given))
+    pipeline: Any = SimpleNamespace(timer=timer, estimator=estimator, latency=latency, matting=SimpleNamespace(**given))
     pipeline.take = partial(Pipeline.take, pipeline)
     return pipeline
 
@@ -73,6 +73,48 @@ def test_a_file_slower_than_its_clock_is_made_cheaper_after_as_long_a_wait(clock
         clock.now += 0.2
         watch.after_frame(Views({}, index, index / 25))
     assert len(asked) >= 2
+
+
+class FakeWindow:
+    """Shows nothing; a key is pressed at a time."""
+
+    status = ""
+
+    def __init__(self, clock: Clock, key: str = "", at: float = 0) -> None:
+        self.clock, self.key, self.at = clock, key, at
+
+    def poll(self) -> str | None:
+        key, now = self.key, self.clock.now - Clock.now
+        if not key or now < self.at:
+            return None
+        self.key = ""
+        return key
+
+
+def test_pictures_of_a_file_are_shown_when_they_are_due(clock: Clock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live.time, "sleep", lambda seconds: setattr(clock, "now", clock.now + seconds))
+    window: Any = FakeWindow(clock, key="h", at=0.5)
+    watch = live.LiveWatch(fake_pipeline(0.01, [], latency=0.02), 25, window, live.Pace())
+    shown, told = [], []
+    for index, seconds in enumerate((0, 0.04, 0.08, 1.58, 1.62)):
+        clock.now += 0.01
+        views = Views({}, index, seconds)
+        assert watch.before_frame(views)
+        shown.append(clock.now - Clock.now - 0.01)
+        told.append(window.status)
+        assert watch.after_frame(views)
+    assert shown == pytest.approx([0, 0.04, 0.08, 1.58, 1.62])
+    assert [bool(line) for line in told] == [True, True, True, False, False]  # h was heard while a still stood
+
+
+def test_a_file_can_be_left_while_a_picture_is_not_due(clock: Clock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live.time, "sleep", lambda seconds: setattr(clock, "now", clock.now + seconds))
+    window: Any = FakeWindow(clock, key=live.QUIT, at=0.5)
+    watch = live.LiveWatch(fake_pipeline(0.01, [], latency=0.02), 25, window, live.Pace())
+    assert watch.before_frame(Views({}, 0, 0))
+    assert watch.after_frame(Views({}, 0, 0))
+    assert not watch.before_frame(Views({}, 1, 60))
+    assert clock.now - Clock.now < 1
 
 
 def test_file_is_shown_at_the_pace_at_which_it_was_filmed(clock: Clock):

@@ -328,7 +328,16 @@ def test_time_of_a_stage_that_fails_counts():
 def test_run_ends_when_it_is_told_to():
     source, sink = FakeSource([1, 2, 3]), FakeSink()
     done = run(source, pipeline(), [("harmonized", sink)], after_frame=lambda views: views.index < 1)
-    assert (done.frames_out, done.interrupted, sink.ends, source.closed) == (2, False, ["close"], 1)
+    assert (done.frames_out, done.interrupted, sink.ends, source.closed) == (2, False, ["close what there is"], 1)
+    source, sink = FakeSource([1, 2, 3]), FakeSink()
+    done = run(source, pipeline(), [("harmonized", sink)], before_frame=lambda views: views.index < 1)
+    assert (done.frames_out, len(sink.pictures), sink.ends) == (1, 1, ["close what there is"])
+
+
+def test_run_that_is_ended_after_the_last_frame_is_whole():
+    source, sink = FakeSource([1, 2, 3]), FakeSink()
+    run(source, pipeline(), [("harmonized", sink)], after_frame=lambda views: views.index < 2)
+    assert sink.ends == ["close"]
 
 
 def test_ctrl_c_finishes_what_was_made():

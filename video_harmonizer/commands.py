@@ -1,7 +1,7 @@
 """What the commands do: open what the options name, run the pipeline, say what was done."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +18,7 @@ from video_harmonizer.live import LiveWatch, Pace
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.given import GivenMask
 from video_harmonizer.options import ImageOptions, LiveOptions, Options, VideoOptions
-from video_harmonizer.pipeline import Pipeline, Run, run
+from video_harmonizer.pipeline import Pipeline, Run, StageTimer, run
 from video_harmonizer.report import Report, WarningList
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import ImageFileSink
@@ -28,7 +28,6 @@ from video_harmonizer.sources import NO_WISH, Source, Wish, open_source
 from video_harmonizer.sources.image import files_of, read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
 from video_harmonizer.staging import free_name, staged
-from video_harmonizer.temporal.budget import FrameBudget
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +43,9 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
     engine = assemble.choose_engine(options.engine, options.device, options.precision)
     with ExitStack() as cleanup:
         source = _opened(cleanup, str(options.input), Wish(options.fps))
-        if options.fps != VideoOptions.fps and source.info.rate != Fraction(options.fps).limit_denominator(1001):
-            log.warning("--fps %g: not used, as %s has a rate of its own", options.fps, options.input)
         if source.info.live:
             raise InputError(f"{options.input}: a camera; for live video use run_webcam.py --source {options.input}")
+        _tell_unused_rate(options, source.info)
         inputs = _read_from(str(options.input), options.background, options.matting)
         sink = _opened_file(cleanup, options.output, source, options, inputs)
         background = open_background(options.background)
@@ -122,18 +120,31 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
             source = PrefetchSource(source)
             cleanup.callback(source.close)
         pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
+        if live_source:
+            _warm_up(pipeline, source)
         # more frames than a camera gives need no effort, and a file's all have to be shown
         rate = float(source.info.rate or options.fps)
         fps = min(options.fps, rate) if live_source else rate
         watch = LiveWatch(pipeline, fps, window, None if live_source else Pace(), source.info.frames == 1)
-        goes_on = watch.after_frame if in_real_time else lambda views: True
-        return _process(options, engine, source, pipeline, sinks, warnings, goes_on, watch.budget)
+        return _process(options, engine, source, pipeline, sinks, warnings, watch if in_real_time else None)
 
 
 def _tell_unused_wishes(options: LiveOptions, source: SourceInfo) -> None:
     wished = {"--size": options.size != LiveOptions.size, "--mirror": options.mirror}
     for name in (name for name, given in wished.items() if given):
         log.warning("%s: not used, as %s is no camera", name, source.name)
+    _tell_unused_rate(options, source)
+
+
+def _tell_unused_rate(options: VideoOptions | LiveOptions, source: SourceInfo) -> None:
+    if options.fps != type(options).fps and source.rate != Fraction(options.fps).limit_denominator(1001):
+        log.warning("--fps %g: not used, as %s has a rate of its own", options.fps, source.name)
+
+
+def _warm_up(pipeline: Pipeline, camera: Source) -> None:
+    """Send one picture of it through and forget it: what a first frame waits for would be a still in the recording."""
+    pipeline.process(next(iter(camera)))
+    pipeline.timer = StageTimer()
 
 
 def _process(
@@ -143,8 +154,7 @@ def _process(
     pipeline: Pipeline,
     sinks: Sequence[Sink],
     warnings: WarningList,
-    after_frame: Callable[[Views], bool] = lambda views: True,
-    budget: FrameBudget | None = None,
+    watch: LiveWatch | None = None,
 ) -> int:
     with ExitStack() as cleanup:
         report = staged(cleanup, "--report", options.report, ".json")
@@ -152,16 +162,19 @@ def _process(
 
             def advance(views: Views) -> bool:
                 bar.update()
-                return after_frame(views)
+                return watch is None or watch.after_frame(views)
 
-            done = run(source, pipeline, [(options.view, sink) for sink in sinks], advance)
+            def wait(views: Views) -> bool:
+                return watch is None or watch.before_frame(views)
+
+            done = run(source, pipeline, [(options.view, sink) for sink in sinks], wait, advance)
         _tell(options, done, sinks)
         if done.frames_out and pipeline.estimator.largest < SOMEBODY:
             share = f"{pipeline.estimator.largest:.1%} of a picture at most"
             log.warning("hardly anybody was found (%s); %s", share, assemble.remedy_for_nobody(options))
         if report:
             report.publish_text(
-                Report.of(done, pipeline, engine, warnings.texts, budget.changes if budget else []).to_json()
+                Report.of(done, pipeline, engine, warnings.texts, watch.budget.changes if watch else []).to_json()
             )
     return INTERRUPTED if done.interrupted else 0
 

@@ -1,4 +1,4 @@
-"""Live video after each frame: keep up with the camera or with a file's own pace, tell how it goes, and stop."""
+"""Live video around each frame: keep up with the camera or with a file's own pace, tell how it goes, and stop."""
 
 import time
 
@@ -27,7 +27,7 @@ class Pace:
 
 
 class LiveWatch:
-    """What happens after each frame of live video: keep up, keep pace, tell, and see whether it goes on."""
+    """What happens around each frame of live video: keep pace, tell, keep up, and see whether it goes on."""
 
     def __init__(
         self, pipeline: Pipeline, fps: float, window: WindowSink | None, pace: Pace | None, photograph: bool = False
@@ -39,13 +39,8 @@ class LiveWatch:
         self._began = self._shown = time.monotonic()
         self._interval = 1 / fps  # between frames, a mean
 
-    def after_frame(self, views: Views) -> bool:
-        """Whether there is to be another one."""
-        busy = self._pipeline.timer.busiest()
-        # what frames cost while a network is being made for another size says nothing of either size
-        waited = time.monotonic() - self._began  # a slow file's own clock would have one wait longer the slower it is
-        if not self._pipeline.matting.is_rescaling() and self.budget.spent(busy, waited):
-            self._pipeline.take(self.budget.effort)
+    def before_frame(self, views: Views) -> bool:
+        """Wait until the frame is due; whether it is still wanted then."""
         if self._window is None:
             return True
         while self._pace and (early := self._pace.early(views.seconds)) > 0:
@@ -57,6 +52,17 @@ class LiveWatch:
         self._shown = now
         rate, delay = 1 / max(self._interval, 1e-6), 1e3 * self._pipeline.latency
         self._window.status = f"{rate:.0f} fps   {delay:.0f} ms   {self.budget.effort}" if self._told else ""
+        return True
+
+    def after_frame(self, views: Views) -> bool:
+        """Whether there is to be another one."""
+        busy = self._pipeline.timer.busiest()
+        # what frames cost while a network is being made for another size says nothing of either size
+        waited = time.monotonic() - self._began  # a slow file's own clock would have one wait longer the slower it is
+        if not self._pipeline.matting.is_rescaling() and self.budget.spent(busy, waited):
+            self._pipeline.take(self.budget.effort)
+        if self._window is None:
+            return True
         while self._photograph and self._listen(self._window):  # it stays until it was looked at
             time.sleep(GLANCE)
         return self._listen(self._window)

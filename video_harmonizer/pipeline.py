@@ -130,6 +130,7 @@ def run(
     source: Source,
     pipeline: Pipeline,
     outputs: Sequence[tuple[str, Sink]],
+    before_frame: Callable[[Views], bool] = lambda views: True,
     after_frame: Callable[[Views], bool] = lambda views: True,
 ) -> Run:
     """Process the source to its end and write each view to its sink.
@@ -139,9 +140,11 @@ def run(
 
     Args:
         outputs: (view, sink) pairs.
-        after_frame: called with each frame's views; False ends the run.
+        before_frame: called with each frame's views before they are written; False ends the run without them.
+        after_frame: called with them when they are written; False ends the run.
     """
     done = Run()
+    stopped = False
     began = time.perf_counter()
     pipeline.reset()
     depth = 1 if source.info.live else AHEAD
@@ -153,10 +156,14 @@ def run(
                 for frame, matte in matted:
                     done.frames_in = frame.index + 1
                     views = pipeline.compose(frame, matte)
+                    if not before_frame(views):
+                        stopped = True
+                        break
                     for view, sink in outputs:
                         pipeline.timer.call("write", sink.write, views.images[view], frame.seconds)
                     done.frames_out += 1
                     if not after_frame(views):
+                        stopped = done.frames_out != source.info.frames
                         break
             except KeyboardInterrupt:
                 ending.begin()
@@ -165,7 +172,7 @@ def run(
                 done.interrupted = True
             ending.begin()
             for _, sink in outputs:
-                pipeline.timer.call("write", sink.close, not done.interrupted)
+                pipeline.timer.call("write", sink.close, not (done.interrupted or stopped))
         except BaseException:
             for _, sink in outputs:
                 with contextlib.suppress(Exception):  # the first error is the one to tell

@@ -12,7 +12,8 @@ from video_harmonizer.frame import Frame, SourceInfo
 
 
 class Source(Protocol):
-    """Opened by its constructor (which raises InputError for what can't be read), iterated once, closed once.
+    """Opened by its constructor (which raises InputError for what can't be read), iterated once (a camera
+    again and again), closed once.
 
     Frames are upright RGB with strictly increasing ``seconds`` that start at 0. ``close`` may be called
     at any time, also twice, also from another thread's end of the pipeline; iteration then stops.
