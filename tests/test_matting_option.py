@@ -198,6 +198,12 @@ def test_auto_is_the_bundled_network_until_the_published_one_was_fetched(
     published(tmp_path, monkeypatch)
     assert run_command(*arguments) == 0
     assert json.loads(Path("r.json").read_text())["matting"] == "rvm_mobilenetv3"
+    assert "damaged" not in caplog.text
+    location(REGISTRY["rvm_mobilenetv3"]).write_bytes(b"half of it")
+    assert run_command(*arguments) == 0
+    assert json.loads(Path("r.json").read_text())["matting"] == "bundled"
+    assert "rvm_mobilenetv3: damaged, so it is not taken; run `python -m video_harmonizer weights" in caplog.text
+    published(tmp_path, monkeypatch)
     assert run_command(*arguments, "--matting", "bundled") == 0
     assert json.loads(Path("r.json").read_text())["matting"] == "bundled"
 

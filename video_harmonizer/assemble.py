@@ -154,8 +154,14 @@ def choose_network(name: str) -> str:
     """The weights that a ``--matting`` names: for auto the published ones if they were downloaded, else the bundled."""
     if name != "auto":
         return name
-    published = ("rvm_mobilenetv3", "rvm_resnet50")
-    return next((known for known in published if weights.available(known)), "bundled")
+    for known in ("rvm_mobilenetv3", "rvm_resnet50"):
+        state = weights.state(known)
+        if state == "downloaded":
+            return known
+        if state != "not downloaded":
+            again = f"python -m video_harmonizer weights download {known}"
+            log.warning("%s: %s, so it is not taken; run `%s`", known, state, again)
+    return "bundled"
 
 
 def make_matting(options: Options, engine: Engine, source: SourceInfo, cleanup: ExitStack) -> Matting:

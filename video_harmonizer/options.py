@@ -36,7 +36,7 @@ class MattingOptions:
     matting_weights: File = None
 
     # Size of the matting network's input as a fraction of the frame, over 0 to 1. Default: longest side 512 pixels; for
-    # bundled 48,000 pixels in all, such as 292x164. Small, full-length people: more; a person filling 1080p: 0.25.
+    # bundled 48,000 pixels in all, such as 292x164. Small, full-length people: more.
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
 
 
@@ -178,7 +178,7 @@ class LiveOptions(Options):
     source: Annotated[str, arg(metavar="CAMERA|FILE|demo|pattern")] = "0"
 
     # What to record: a video file, or pictures, in a folder that exists or by a pattern such as out/%05d.png. An
-    # earlier recording of a camera stays as it is: the new one gets a number.
+    # earlier video of a camera stays as it is: the new one gets a number.
     output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")] = None
 
     # Which picture to show and record: original, the frame as it came; paste, the person over the new background,

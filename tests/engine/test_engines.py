@@ -264,7 +264,7 @@ def test_what_is_asked_for_exactly_is_computed_exactly():
     step.layer = module
     wanted = step(x)[0]
     engine = TorchEngine("cpu", "bf16")
-    exact, narrow = (engine.prepare(NetworkRecipe("key", lambda: (step, (x,))), exact)(x)[0] for exact in (True, False))
+    exact, narrow = (engine.prepare(NetworkRecipe("key", lambda: (step, (x,)), exact))(x)[0] for exact in (True, False))
     assert (exact - wanted).abs().max() < 1e-6
     assert 1e-4 < (narrow - wanted).abs().max() < 0.05
     assert narrow.dtype == torch.float32

@@ -102,12 +102,12 @@ def test_openvino_computes_in_integers_what_the_recipe_allows():
     x = example[0].numpy()
     with torch.inference_mode():
         wanted, exact = in_int8(module, pictures(4))(example[0])[0].numpy(), module(example[0])[0].numpy()
-    allowed = NetworkRecipe("chain", lambda: (module, example), lambda: pictures(4))
+    allowed = NetworkRecipe("chain", lambda: (module, example), make_int8=lambda: in_int8(module, pictures(4)))
     got = engine.prepare(allowed)(x)[0]
     np.testing.assert_allclose(got, wanted, atol=3e-3)
     assert np.abs(got - exact).max() > 1e-3
     for ready in (
-        engine.prepare(allowed, exact=True),
+        make_engine("openvino", "cpu", "fp32").prepare(allowed),
         engine.prepare(NetworkRecipe("chain", lambda: (module, example))),
     ):
         np.testing.assert_allclose(ready(x)[0], exact, atol=1e-5)  # and the kept one is not mistaken for it

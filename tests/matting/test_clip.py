@@ -135,3 +135,12 @@ def test_matte_that_ends_early_is_refused(video: bool):
 def test_other_size_is_refused():
     with pytest.raises(InputError, match=r"^matte\.mov: mask of 8x6 for a picture of 6x4; give one of its size$"):
         clip_of([0]).matte(frame(0, 0, (4, 6)))
+
+
+def test_colours_are_told_of_once(caplog: pytest.LogCaptureFixture):
+    random = np.random.default_rng(0)
+    pictures = [Frame(random.integers(0, 256, (6, 8, 3), np.uint8), index, index / 25) for index in range(3)]
+    clip = MatteClip(SourceInfo("people.mov", 8, 6, Fraction(25), file=Path("people.mov")), pictures)
+    for index in range(3):
+        clip.matte(frame(index, index / 25))
+    assert [message.split(";")[0] for message in caplog.messages] == ["people.mov: a mask with colours"]

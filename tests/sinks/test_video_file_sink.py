@@ -9,6 +9,8 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -18,6 +20,7 @@ from clips import audio_packets, make_clip, moving_picture, plane_of, video_pts
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo, VideoColor
+from video_harmonizer.sinks.fragments import Fragments
 from video_harmonizer.sinks.video_file import VideoFileSink
 from video_harmonizer.sources.video_file import VideoFileSource
 
@@ -328,6 +331,13 @@ def test_one_picture_makes_a_video(tmp_path):
     assert duration_of(tmp_path / "a.mp4") == pytest.approx(1 / 25)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_pictures_make_a_video_in_h265(tmp_path, count):
+    """x265 gives nonsense for when to decode the first of one or two."""
+    write(tmp_path / "out.mp4", [moving_picture(n, 64, 48) for n in range(count)], codec="libx265", preset="ultrafast")
+    assert seconds_of(tmp_path / "out.mp4") == [Fraction(n, 25) for n in range(count)]
+
+
 def test_times_within_a_millisecond_stay_apart_in_matroska(tmp_path):
     info = SourceInfo("test", 64, 48, Fraction(25))
     sink = VideoFileSink(tmp_path / "a.mkv", 64, 48, info)
@@ -498,6 +508,18 @@ def test_the_last_picture_is_shown_wherever_fragments_begin(tmp_path, count):
         rate = float(container.streams.video[0].average_rate or 0)
         assert rate == pytest.approx(30, abs=0.6 if count == 61 else 0.1)
         assert len(list(container.decode(video=0))) == count
+
+
+def test_a_fragment_that_sound_begins_is_one_of_the_pictures_too():
+    def packet(stream: int, dts: int, pts: int) -> Any:
+        return SimpleNamespace(stream_index=stream, dts=dts, pts=pts, duration=1, time_base=Fraction(1))
+
+    fragments = Fragments()
+    given = [packet(0, 1, 1), packet(1, 0, 0), packet(0, 2, 5), packet(1, 2, 2), packet(0, 2, 3), packet(0, 3, 4)]
+    for one in given:
+        fragments.prepare(one)
+    # until 6, where the picture ends that was coded before
+    assert [one.duration for one in given] == [1, 1, 1, 1, 3, 1]
 
 
 def test_webm_names_a_codec_that_it_holds(tmp_path):

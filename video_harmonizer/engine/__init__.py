@@ -28,8 +28,9 @@ class NetworkRecipe:
     key: str  # stands for the network with its weights, its code and the size of its inputs; names it in the cache
     # The module, which takes tensors and gives a tuple of them, and one call's inputs. Called where the cache has none.
     make: "Callable[[], tuple[nn.Module, Sequence[Tensor]]]"
-    # Inputs of calls such as it will get, of any size, which say how an engine may round. None: it must not.
-    calls: "Callable[[], Sequence[Sequence[Tensor]]] | None" = None
+    exact: bool = False  # computed in float32 whatever the engine's precision is
+    # The module once more, with values and weights rounded to 8 bits where that does little harm. None: nowhere.
+    make_int8: "Callable[[], nn.Module] | None" = None
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,8 @@ class Engine(Protocol):
     device: str  # as torch names it
     precision: str  # of what is not asked for exactly: fp32, bf16, fp16 or int8
 
-    def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
-        """Ready to be called.
-
-        Args:
-            recipe: a compiled form of it may be kept on disk; it is made only where there is none.
-            exact: compute in float32 whatever `precision` is.
-        """
+    def prepare(self, recipe: NetworkRecipe) -> ReadyNetwork:
+        """Ready to be called. A compiled form may be kept on disk; the network is made only where there is none."""
         ...
 
     def put(self, array: np.ndarray) -> Array:

@@ -31,10 +31,10 @@ class TorchEngine:
         if self.precision == "int8":
             raise InputError("--precision int8: torch does not compute so here; give auto, or --engine openvino")
 
-    def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
+    def prepare(self, recipe: NetworkRecipe) -> ReadyNetwork:
         module, example = recipe.make()
         ready = module.to(self.device).to(memory_format=torch.channels_last).eval()
-        narrow = None if exact else {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+        narrow = None if recipe.exact else {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
 
         @torch.inference_mode()
         def run(*inputs: Tensor) -> tuple[Tensor, ...]:

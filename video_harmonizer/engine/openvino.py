@@ -59,20 +59,21 @@ class OpenVINOEngine:
             known = " or ".join(["auto", *filter(_computes, PRECISIONS)])
             raise InputError(f"--precision {precision}: this processor has no instructions for it; give {known}")
 
-    def prepare(self, recipe: NetworkRecipe, exact: bool = False) -> ReadyNetwork:
-        rounded = self.precision == "int8" and recipe.calls is not None and not exact
-        path = _kept_as(f"{recipe.key} int8" if rounded else recipe.key)
+    def prepare(self, recipe: NetworkRecipe) -> ReadyNetwork:
+        make_int8 = recipe.make_int8 if self.precision == "int8" else None
+        path = _kept_as(f"{recipe.key} int8" if make_int8 else recipe.key)
         model = self._read(path)
         if model is None:
+            _tell_of_first_time()
             module, example = recipe.make()
             try:
-                model = _convert(_rounded(module, recipe) if rounded else module, example)
+                model = _convert(make_int8() if make_int8 else module, example)
             except Exception as error:  # of many kinds, for instance where a frame of few pixels pools to nothing
                 log.warning("engine: OpenVINO can't take this network at this size, so torch runs it")
                 log.debug("%s", error)
                 return self._by_torch(NetworkRecipe(recipe.key, lambda: (module, example)))
             _keep(model, path)
-        narrow = self.precision == "bf16" and not exact
+        narrow = self.precision == "bf16" and not recipe.exact
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
             "PERFORMANCE_HINT": "LATENCY",
@@ -156,11 +157,9 @@ def _sums_int8() -> bool:
     return any(kind.lower().endswith("_i8") for kind in kinds) and bool((sums == channels * value * weight).all())
 
 
-def _rounded(module: "nn.Module", recipe: NetworkRecipe) -> "nn.Module":
-    from video_harmonizer.engine.int8 import in_int8
-
-    assert recipe.calls is not None
-    return in_int8(module, recipe.calls())
+@functools.cache
+def _tell_of_first_time() -> None:
+    log.info("networks are compiled for this processor, which takes some seconds once")
 
 
 def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:

@@ -75,7 +75,7 @@ class DucoNetEstimator:
         self.side = side
         self._engine = engine
         self._network = network
-        self._run = engine.prepare(NetworkRecipe(f"{network.key} harmonize {side}", self._make), exact=True)
+        self._run = engine.prepare(NetworkRecipe(f"{network.key} harmonize {side}", self._make, exact=True))
         self._warned = False
 
     def harmonize(self, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:

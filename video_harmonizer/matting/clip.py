@@ -6,7 +6,7 @@ from typing import Any
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte, SourceInfo
 from video_harmonizer.matting import Matting
-from video_harmonizer.matting.given import GivenMask
+from video_harmonizer.matting.given import alpha_of, fitting, tell_of_colors
 
 
 class MatteClip(Matting):
@@ -34,6 +34,8 @@ class MatteClip(Matting):
     def matte(self, frame: Frame, seen: Any = None) -> Matte:
         for picture in self._mattes:
             self._read += 1
+            if self._read == 1:  # the others will be like it
+                tell_of_colors(picture.rgb, self.name)
             late = picture.seconds - frame.seconds if self._timed else picture.index - frame.index
             if late > self._tolerance:
                 raise InputError(
@@ -41,7 +43,7 @@ class MatteClip(Matting):
                     f" frame {frame.index} is shown; give one with the video's own times, or as pictures"
                 )
             if late >= -self._tolerance:
-                return GivenMask(picture.rgb, self.name).matte(frame)
+                return fitting(Matte(alpha_of(picture.rgb)), frame, self.name)
         raise InputError(
             f"{self.name}: it ends after {self._read} mattes, wanted one for frame {frame.index} at"
             f" {frame.seconds:.3f} s; give a matte as long as the video"

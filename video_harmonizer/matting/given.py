@@ -27,17 +27,32 @@ class GivenMask(Matting):
     name = "mask"
 
     def __init__(self, rgb: np.ndarray, name: str) -> None:
-        spread = rgb.max(2).astype(int) - rgb.min(2)
-        if (spread > COLORFUL * np.iinfo(rgb.dtype).max).mean() > COLORFUL:
-            log.warning("%s: a mask with colours; is it the picture? give the composite first, then its mask", name)
-        self._alpha = cv2.cvtColor(to_depth(rgb, np.uint8), cv2.COLOR_RGB2GRAY)
+        tell_of_colors(rgb, name)
+        self._alpha = alpha_of(rgb)
         self._file = name
 
     def matte(self, frame: Frame, seen: Any = None) -> Matte:
-        if self._alpha.shape != frame.size:
-            (height, width), (h, w) = frame.size, self._alpha.shape
-            raise InputError(f"{self._file}: mask of {w}x{h} for a picture of {width}x{height}; give one of its size")
-        return Matte(self._alpha)
+        return fitting(Matte(self._alpha), frame, self._file)
 
     def reset(self) -> None:
         """Nothing to forget."""
+
+
+def alpha_of(rgb: np.ndarray) -> np.ndarray:
+    """A mask as it was read, (H, W, 3) uint8 or uint16 -> (H, W) uint8, its gray levels."""
+    return cv2.cvtColor(to_depth(rgb, np.uint8), cv2.COLOR_RGB2GRAY)
+
+
+def fitting(matte: Matte, frame: Frame, name: str) -> Matte:
+    """The matte; InputError if it is of another size than the frame."""
+    if matte.alpha.shape != frame.size:
+        (height, width), (h, w) = frame.size, matte.alpha.shape
+        raise InputError(f"{name}: mask of {w}x{h} for a picture of {width}x{height}; give one of its size")
+    return matte
+
+
+def tell_of_colors(rgb: np.ndarray, name: str) -> None:
+    """Warn of what is hardly a mask."""
+    spread = cv2.subtract(rgb.max(2), rgb.min(2))
+    if (spread > COLORFUL * np.iinfo(rgb.dtype).max).mean() > COLORFUL:
+        log.warning("%s: a mask with colours; is it the picture? give the composite first, then its mask", name)

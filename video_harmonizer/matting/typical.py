@@ -1,4 +1,4 @@
-"""What a matting network usually sees, which engines have to know before they round: scikit-image's photographs."""
+"""A matting network's second half in 8 bits, by what it usually sees: scikit-image's photographs."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,13 +6,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from skimage import data
-from torch import Tensor
+from torch import Tensor, nn
 
 from rvm import MattingNetwork
+from video_harmonizer.engine.int8 import in_int8
 from video_harmonizer.matting.network import DecodeStep
 
 SIZE = 144, 256  # of the pictures: some networks are shown larger ones, whose values are much the same
 ROUNDS = 3  # through the photographs
+
+
+def decode_step_in_int8(network: MattingNetwork, refined: bool) -> nn.Module:
+    """`DecodeStep`, for pictures of any size, with its larger convolutions rounded."""
+    return in_int8(DecodeStep(network.eval(), refined), decode_calls(network, refined))
 
 
 @torch.inference_mode()

@@ -25,3 +25,16 @@ def available(name: str) -> bool:
     """Whether `path` would give a file. Raises InputError for an unknown name only."""
     weights = registry.find(name)
     return Path(__file__).with_name(weights.file).is_file() if weights.bundled else cache.intact(weights)
+
+
+def state(name: str) -> str:
+    """bundled, missing, downloaded, damaged, not downloaded or not readable. Raises InputError for an unknown name."""
+    weights = registry.find(name)
+    if available(name):
+        return "bundled" if weights.bundled else "downloaded"
+    if weights.bundled:
+        return "missing"
+    try:
+        return "damaged" if cache.location(weights).is_file() else "not downloaded"
+    except OSError:  # the folder is closed
+        return "not readable"

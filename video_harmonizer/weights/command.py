@@ -1,7 +1,7 @@
 """``python -m video_harmonizer weights list|download|path``: what there is, fetching it, where it lies."""
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.weights import available, cache, path
+from video_harmonizer.weights import available, cache, path, state
 from video_harmonizer.weights.download import download
 from video_harmonizer.weights.registry import REGISTRY, Weights, find
 
@@ -36,8 +36,8 @@ def download_weights(name: str) -> None:
     """
     weights = find(name)
     if available(name):
-        state = "part of this package" if weights.bundled else "downloaded already, checksum fits"
-        print(f"{name}: {state}: {path(name)}")
+        how = "part of this package" if weights.bundled else "downloaded already, checksum fits"
+        print(f"{name}: {how}: {path(name)}")
     elif weights.bundled:
         path(name)  # raises, and says what to do about a package without its file
     else:
@@ -54,7 +54,7 @@ def print_path(name: str) -> None:
 
 
 def _row(weights: Weights) -> tuple[str, ...]:
-    return weights.name, _size(weights), weights.licence, _state(weights), weights.source
+    return weights.name, _size(weights), weights.licence, state(weights.name), weights.source
 
 
 def _size(weights: Weights) -> str:
@@ -62,14 +62,3 @@ def _size(weights: Weights) -> str:
     if size is None and available(weights.name):
         size = path(weights.name).stat().st_size
     return "?" if size is None else f"{size / 1e6:.1f} MB"
-
-
-def _state(weights: Weights) -> str:
-    if available(weights.name):
-        return "bundled" if weights.bundled else "downloaded"
-    if weights.bundled:
-        return "missing"
-    try:
-        return "damaged" if cache.location(weights).is_file() else "not downloaded"
-    except OSError:  # the folder is closed
-        return "not readable"
