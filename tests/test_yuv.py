@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from video_harmonizer import yuv
+from video_harmonizer.frame import BT709
 
 WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
 
@@ -40,8 +41,8 @@ def test_to_rgb_is_the_standards_equation_rounded(matrix, full_range, bits):
 @pytest.mark.parametrize("full_range", [False, True])
 def test_there_and_back_costs_no_more_than_rounding_the_codes(dtype, full_range):
     rgb = np.random.default_rng(1).integers(0, np.iinfo(dtype).max, (64, 64, 3), endpoint=True).astype(dtype)
-    codes = yuv.from_rgb(rgb, yuv.BT709, full_range)
-    back = yuv.to_rgb(list(codes), yuv.BT709, full_range, bits=dtype().itemsize * 8)
+    codes = yuv.from_rgb(rgb, BT709, full_range)
+    back = yuv.to_rgb(list(codes), BT709, full_range, bits=dtype().itemsize * 8)
     assert np.abs(back.astype(int) - rgb).max() <= (1 if full_range else 2)
 
 
@@ -55,12 +56,12 @@ def test_neutral_grey_stays_neutral(full_range):
 
 def test_black_and_white_codes_are_black_and_white():
     codes = np.array([[[16, 128, 128], [235, 128, 128]]], np.uint8)
-    assert yuv.to_rgb(planes(codes), yuv.BT709, full_range=False, bits=8).tolist() == [[[0, 0, 0], [255, 255, 255]]]
+    assert yuv.to_rgb(planes(codes), BT709, full_range=False, bits=8).tolist() == [[[0, 0, 0], [255, 255, 255]]]
 
 
 def test_luma_alone_becomes_grey():
     luma = np.array([[16, 126, 235]], np.uint8)
-    assert yuv.to_rgb([luma], yuv.BT709, full_range=False, bits=8).tolist() == [[[0] * 3, [128] * 3, [255] * 3]]
+    assert yuv.to_rgb([luma], BT709, full_range=False, bits=8).tolist() == [[[0] * 3, [128] * 3, [255] * 3]]
 
 
 @pytest.mark.parametrize(("size", "matrix"), [((640, 480), 6), ((1024, 576), 6), ((1280, 720), 1), ((1080, 608), 1)])

@@ -23,7 +23,7 @@ from video_harmonizer.pipeline import Pipeline
 from video_harmonizer.rendering.renderer import CPURenderer
 from video_harmonizer.rendering.views import size_of
 from video_harmonizer.sinks import Sink
-from video_harmonizer.sinks.image_files import IMAGE_SUFFIXES, ImageFileSink, ImageSequenceSink
+from video_harmonizer.sinks.image_files import WRITABLE, ImageFileSink, ImageSequenceSink
 from video_harmonizer.sources import open_source
 from video_harmonizer.sources.image import is_sequence
 from video_harmonizer.staging import cannot_write, check_output_file, check_suffix
@@ -278,7 +278,7 @@ def make_pipeline(
 def _takes_pictures(path: Path) -> bool:
     """Whether an output's name stands for pictures; raises InputError for a name that no disk takes."""
     try:
-        return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
+        return path.is_dir() or path.suffix.lower() in WRITABLE
     except OSError as error:  # the name is too long, a folder on the way is closed
         raise cannot_write(path, error) from None
 

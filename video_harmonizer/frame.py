@@ -60,16 +60,19 @@ class Views:
     seconds: float
 
 
+BT709, UNSPECIFIED = 1, 2  # as primaries, transfer characteristics and matrix alike (ITU-T H.273)
+
+
 @dataclass(frozen=True)
 class VideoColor:
     """How the source's code values become colour; the sink writes the same back.
 
-    Values are FFmpeg's enumeration numbers (AVColorPrimaries and so on); 2 is "unspecified".
+    Values are FFmpeg's enumeration numbers (AVColorPrimaries and so on), which are those of ITU-T H.273.
     """
 
-    primaries: int = 2
-    transfer: int = 2
-    matrix: int = 2
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    matrix: int = UNSPECIFIED
     full_range: bool = False
 
 

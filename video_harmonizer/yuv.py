@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from video_harmonizer.compiled import compiled
+from video_harmonizer.frame import BT709
 
 # (Kr, Kb) by FFmpeg's AVColorSpace number; ITU-T H.273, table 4, equations 38 to 46.
 LUMA_WEIGHTS = {
@@ -20,7 +21,7 @@ LUMA_WEIGHTS = {
     7: (0.212, 0.087),  # SMPTE 240M
     9: (0.2627, 0.0593),  # BT.2020, non-constant luminance
 }
-BT709, BT601 = 1, 6
+BT601 = 6
 
 
 def usual_matrix(width: int, height: int) -> int:

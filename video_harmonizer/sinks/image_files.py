@@ -14,7 +14,7 @@ from video_harmonizer.pixels import to_depth
 from video_harmonizer.staging import StagedFile, cannot_write, check_folder, free_name, nothing_came
 
 DEEP_SUFFIXES = {".png", ".tif", ".tiff"}  # that hold 16 bits a channel
-IMAGE_SUFFIXES = DEEP_SUFFIXES | {".jpg", ".jpeg", ".webp"}
+WRITABLE = DEEP_SUFFIXES | {".jpg", ".jpeg", ".webp"}
 
 
 class ImageFileSink:
@@ -148,8 +148,8 @@ def _are_read_from(folder: Path, name: Path) -> bool:
 
 
 def _check_suffix(path: Path) -> None:
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise InputError(f"{path}: not a kind of picture known here; use {', '.join(sorted(IMAGE_SUFFIXES))}")
+    if path.suffix.lower() not in WRITABLE:
+        raise InputError(f"{path}: not a kind of picture known here; use {', '.join(sorted(WRITABLE))}")
 
 
 def _write(image: np.ndarray, path: Path) -> None:

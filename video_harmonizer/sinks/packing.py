@@ -5,11 +5,10 @@ import numpy as np
 from av.filter import Graph
 
 from video_harmonizer import yuv
-from video_harmonizer.frame import VideoColor
+from video_harmonizer.frame import BT709, UNSPECIFIED, VideoColor
 from video_harmonizer.pixels import to_depth
 
-BT709 = 1  # AVColorPrimaries and AVColorTransferCharacteristic alike
-RGB_MATRIX, UNSPECIFIED = 0, 2  # AVColorSpace
+RGB_MATRIX = 0  # AVColorSpace
 LIMITED, FULL = 1, 2  # AVColorRange
 
 
@@ -29,7 +28,7 @@ class FramePacker:
         self._graphs: dict[str, Graph] = {}
         self.primaries = BT709 if source.primaries == UNSPECIFIED else source.primaries
         self.transfer = BT709 if source.transfer == UNSPECIFIED else source.transfer
-        self.matrix = source.matrix if source.matrix in yuv.LUMA_WEIGHTS else yuv.BT709
+        self.matrix = source.matrix if source.matrix in yuv.LUMA_WEIGHTS else BT709
         self.range = FULL if source.full_range else LIMITED
         if self._is_rgb:
             self.matrix, self.range = RGB_MATRIX, FULL

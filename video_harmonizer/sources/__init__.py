@@ -80,12 +80,12 @@ def _open(text: str, wish: Wish, as_mask: bool) -> Source:
 
         return PatternSource.parse(text)
 
-    from video_harmonizer.sources.image import IMAGE_SUFFIXES, ImageSequenceSource, PhotographSource, is_sequence
+    from video_harmonizer.sources.image import READABLE, ImageSequenceSource, PhotographSource, is_sequence
 
     path = Path(text)
     if is_sequence(path):
         return ImageSequenceSource(path, Fraction(wish.rate or 25).limit_denominator(1001), as_mask)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.suffix.lower() in READABLE:
         return PhotographSource(path, as_mask)
     from video_harmonizer.sources.video_file import VideoFileSource
 

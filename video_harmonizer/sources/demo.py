@@ -13,7 +13,6 @@ from skimage import data
 
 from video_harmonizer.frame import Frame, SourceInfo
 
-NAME = "demo"
 WIDTH, HEIGHT = 1280, 720
 RATE = Fraction(30)
 SECONDS = 8
@@ -30,7 +29,7 @@ class DemoSource:
     """Eight seconds at 1280x720: she moves, the camera drifts, and from the middle on the light changes."""
 
     def __init__(self) -> None:
-        self.info = SourceInfo(NAME, WIDTH, HEIGHT, RATE, frames=int(SECONDS * RATE), time_base=1 / RATE)
+        self.info = SourceInfo("demo", WIDTH, HEIGHT, RATE, frames=int(SECONDS * RATE), time_base=1 / RATE)
         self._portrait = data.astronaut()
         self._closed = False
 

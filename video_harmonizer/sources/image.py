@@ -18,7 +18,7 @@ from video_harmonizer.numbered import PRINTF_NUMBER, is_pattern
 
 log = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".tif", ".tiff", ".bmp"}
+READABLE = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".tif", ".tiff", ".bmp"}
 SEVERAL = {"PNG", "TIFF", "WEBP"}  # may hold several pictures; in JPEG (MPO) others are the same or smaller
 # OpenCV reads more, larger and more damaged pictures than Pillow
 BEYOND_PILLOW = (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError)
@@ -160,7 +160,7 @@ class ImageSequenceSource:
     def __init__(self, path: Path, rate: Fraction = Fraction(25), as_mask: bool = False) -> None:
         self._paths = _matching(path)
         if not self._paths:
-            raise InputError(f"{path}: no pictures there; wanted {', '.join(sorted(IMAGE_SUFFIXES))} files")
+            raise InputError(f"{path}: no pictures there; wanted {', '.join(sorted(READABLE))} files")
         self._as_mask = as_mask
         self._in_alpha = False  # masks: of transparent pictures one that is wholly opaque is a mask in alpha, too
         self._first: np.ndarray | None = self._read(self._paths[0]) if as_mask else read_image(self._paths[0])
@@ -206,7 +206,7 @@ class ImageSequenceSource:
 def _matching(path: Path) -> list[Path]:
     if path.is_dir():
         entries = (entry for entry in path.iterdir() if not _hidden(entry))
-        found = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
+        found = [entry for entry in entries if entry.suffix.lower() in READABLE]
     elif printf := PRINTF_NUMBER.search(path.name):
         before, after = path.name[: printf.start()], path.name[printf.end() :]
         numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after))

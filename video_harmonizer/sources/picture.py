@@ -9,9 +9,8 @@ from av.filter import Graph
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from video_harmonizer import hdr, yuv
-from video_harmonizer.frame import VideoColor
+from video_harmonizer.frame import BT709, UNSPECIFIED, VideoColor
 
-BT709, UNSPECIFIED = 1, 2  # primaries, transfer characteristics and matrix alike (ITU-T H.273)
 NEARLY_SQUARE = Fraction(1, 100)  # pixels less oblong than this are rounding in a header, not a wish
 PLANAR_DEPTHS = (9, 10, 12, 14, 16)  # for which FFmpeg has a yuv444p format
 
