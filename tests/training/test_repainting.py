@@ -11,6 +11,7 @@ import train
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.harmonizers.duconet import DucoNet
 from video_harmonizer.harmonizers.duconet_estimator import denormalize, load_duconet, normalize
+from video_harmonizer.training import descent
 from video_harmonizer.training.harmonizing import as_float
 from video_harmonizer.training.losses import foreground_normalized_mse
 from video_harmonizer.training.repainting import Repainting
@@ -97,7 +98,7 @@ def test_target_costs_nothing_and_where_nobody_is_the_composite_does(
 def test_authors_settings_are_read_and_lower_the_rate_in_two_steps():
     settings = read_settings([str(Path(train.__file__).with_name("configs") / "train_duconet.toml")])
     assert (settings.network, settings.schedule) == ("duconet", "steps")
-    rates = [train.rate_at(int(share * settings.steps), settings) for share in (0, 0.8, 0.9, 0.95, 0.97)]
+    rates = [descent.rate_at(int(share * settings.steps), settings) for share in (0, 0.8, 0.9, 0.95, 0.97)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 

@@ -23,7 +23,7 @@ import train
 from video_harmonizer.errors import InputError
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
-from video_harmonizer.training import supply
+from video_harmonizer.training import descent, supply
 from video_harmonizer.training.harmonizing import Harmonizing, make_network
 from video_harmonizer.training.settings import Training, to_toml
 from video_harmonizer.training.task import Batch, Outcome, Validation
@@ -266,13 +266,13 @@ def test_adversary_learns_and_is_heard(settings: Training, monkeypatch: pytest.M
     train.train(short)
     torch.manual_seed(short.seed)
     make_network(short)
-    untrained = train.PatchDiscriminator().state_dict()
+    untrained = descent.PatchDiscriminator().state_dict()
     assert not torch.equal(checkpoint(short)["discriminator"]["0.weight"], untrained["0.weight"])
     assert all(value > 0 for name in ("generator", "discriminator") for value in logged(short, name))
     assert logged(short, "loss")[0] == pytest.approx(logged(short, "relative_l1")[0] + logged(short, "generator")[0])
 
     deaf = dataclasses.replace(short, output=short.output / "deaf")
-    monkeypatch.setattr(train, "generator_loss", lambda *_: torch.zeros(()))
+    monkeypatch.setattr(descent, "generator_loss", lambda *_: torch.zeros(()))
     train.train(deaf)
     assert not same(checkpoint(short)["network"], checkpoint(deaf)["network"])
 
@@ -281,10 +281,10 @@ def test_gradient_that_is_not_finite_changes_nothing(settings: Training):
     module = nn.Linear(2, 1, bias=False)
     before = module.weight.detach().clone()
     fabric = train.launch(settings)
-    learner, optimizer = fabric.setup(module, train.make_optimizer(module, settings))
-    train.descend(fabric, learner, optimizer, learner(torch.ones(1, 2)).sum() * float("inf"), 0.1, 1.0)
+    learner, optimizer = fabric.setup(module, descent.make_optimizer(module, settings))
+    descent.descend(fabric, learner, optimizer, learner(torch.ones(1, 2)).sum() * float("inf"), 0.1, 1.0)
     assert torch.equal(module.weight, before)
-    train.descend(fabric, learner, optimizer, learner(torch.ones(1, 2)).sum(), 0.1, 1.0)
+    descent.descend(fabric, learner, optimizer, learner(torch.ones(1, 2)).sum(), 0.1, 1.0)
     assert not torch.equal(module.weight, before)
 
 
@@ -317,7 +317,7 @@ def test_batch_that_is_not_finite_leaves_no_trace(settings: Training):
 @pytest.mark.parametrize("decay", [0.9, 0.997, 0.998])
 def test_averaged_network_keeps_its_indices(decay: float):
     network = CurveNet()
-    averaged = AveragedModel(network, multi_avg_fn=train.averaging(decay), use_buffers=True)
+    averaged = AveragedModel(network, multi_avg_fn=descent.averaging(decay), use_buffers=True)
     for _ in range(20):
         averaged.update_parameters(network)
     wanted = dict(network.named_buffers())
@@ -358,9 +358,9 @@ def test_a_step_goes_as_far_as_its_learning_rate(settings: Training):
     moved = []
     for rate in (1e-3, 1e-5):
         module = nn.Linear(2, 1)
-        optimizer = train.make_optimizer(module, settings)
+        optimizer = descent.make_optimizer(module, settings)
         before = module.weight.detach().clone()
-        train.descend(Fabric(accelerator="cpu"), module, optimizer, module.weight.sum(), rate, 1.0)
+        descent.descend(Fabric(accelerator="cpu"), module, optimizer, module.weight.sum(), rate, 1.0)
         moved.append((module.weight - before).abs().mean().item())
     assert moved[0] == pytest.approx(100 * moved[1], rel=0.05)
 
@@ -410,7 +410,7 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(settings: Training,
 
 def test_learning_rate_warms_up_and_ends_at_zero():
     settings = Training(steps=100, warmup=10)
-    rates = [train.rate_at(step, settings) for step in range(101)]
+    rates = [descent.rate_at(step, settings) for step in range(101)]
     assert rates[:10] == pytest.approx([0.1 * (n + 1) for n in range(10)])
     assert rates[10] == 1
     assert rates[55] == pytest.approx(0.5)
