@@ -39,7 +39,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status: 0 done, 1 nobody reads what it prints, 2 bad input, 130 stopped by Ctrl-C."""
+    """Run a command; the exit status: 0 done, 1 nobody reads what it prints, 2 bad input, 130 stopped by a signal."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     warnings = WarningList()
     logging.getLogger().addHandler(warnings)

@@ -187,7 +187,7 @@ def _tell(options: VideoOptions | ImageOptions | LiveOptions, done: Run, sinks: 
     elif options.output is not None:
         log.info("written to %s", options.output)
     if done.interrupted:
-        log.info("stopped by Ctrl-C: what was done until then is complete and playable")
+        log.info("stopped: what was done until then is complete and playable")
 
 
 def _opened(cleanup: ExitStack, text: str, wish: Wish = NO_WISH) -> Source:
