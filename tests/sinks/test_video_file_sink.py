@@ -94,6 +94,18 @@ def test_the_last_picture_lasts_as_long_as_in_the_source(tmp_path):
     assert duration_of(clip) == duration_of(tmp_path / "out.mp4") == pytest.approx(9 / 25 + 60 / 25)
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+@pytest.mark.parametrize("audio", [[], ["aac"]])
+@pytest.mark.parametrize("source", ["a.mp4", "a.mov", "a.mkv"])
+def test_a_still_before_b_frames_does_not_prolong_the_end(tmp_path, name, audio, source):
+    """A packet of MP4 lasts until the next is decoded, and that of the picture after the still is before it."""
+    times = [*range(25), *range(275, 300)]
+    clip = make_clip(tmp_path / source, pts=times, audio=audio)
+    copy(clip, tmp_path / name)
+    assert seconds_of(tmp_path / name) == pytest.approx([time / 25 for time in times], abs=0.001)
+    assert duration_of(tmp_path / name) == pytest.approx(12, abs=0.06)
+
+
 def test_tags_of_the_source_are_kept(tmp_path):
     tags = {"title": "Señor", "creation_time": "2020-01-02T03:04:05.000000Z"}
     clip = make_clip(tmp_path / "a.mp4", tags=tags)

@@ -20,7 +20,7 @@ from av.stream import Stream
 from video_harmonizer.container import begins_anew, demux
 from video_harmonizer.errors import warn_once
 from video_harmonizer.sinks.fragments import Fragments
-from video_harmonizer.sinks.original import A_MOMENT, Original
+from video_harmonizer.sinks.original import A_MOMENT, LastPicture, Original
 from video_harmonizer.sinks.recoding import Recoding
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class AudioCopy:
         container, pictures = original.container, original.pictures
         self._source = container.name.removeprefix("file:") if container else ""
         file_format = container.format.name if container else ""
-        self._clock = _JoinedClock(original.origin, 1 / rate, file_format)
+        self._clock = _JoinedClock(original, 1 / rate, file_format)
         for stream in original.audio:
             if stream.codec_context is None:
                 log.warning("%s: an audio stream of unknown kind is left out", _name(stream))
@@ -127,24 +127,30 @@ class _JoinedClock:
     would be off by the difference between the sound's and the pictures' length, more after every join.
     """
 
-    def __init__(self, origin: Fraction, step: Fraction, file_format: str) -> None:
-        self.origins = [origin]
+    def __init__(self, original: Original, step: Fraction, file_format: str) -> None:
+        self.origins = [original.origin]
         self.file_format = file_format
         self._step = step  # from one picture to the next, usually
         self._last: Fraction | None = None  # start of the latest picture in the file's time
-        self.end = Fraction(0)  # of the latest picture, in the output's time
+        self._last_picture = LastPicture(original.announced_end)  # of the recording at hand
 
     @property
     def latest(self) -> Fraction | None:
         """Start of the latest picture in the output's time."""
         return None if self._last is None else self._last - self.origins[-1]
 
+    @property
+    def end(self) -> Fraction:
+        """Of the latest picture in the output's time."""
+        return self._last_picture.end() - self.origins[-1]
+
     def see(self, picture: Packet) -> bool:
         """Whether the clock begins anew with this packet."""
         assert picture.pts is not None
-        start = picture.pts * picture.time_base
-        anew = self._goes_on_at(start)
-        self.end = max(self.end, start - self.origins[-1] + (picture.duration or 0) * picture.time_base)
+        anew = self._goes_on_at(picture.pts * picture.time_base)
+        if anew:
+            self._last_picture = LastPicture(None)
+        self._last_picture.see(picture)
         return anew
 
     def _goes_on_at(self, start: Fraction) -> bool:

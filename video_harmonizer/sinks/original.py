@@ -10,6 +10,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from video_harmonizer.container import demux, main_video, open_container
@@ -70,23 +71,59 @@ class Original:
 
         Times are seconds since `origin`. The packets themselves are asked, as headers say too little.
         """
-        end = now
         if self._path is None:
-            return False, end
+            return False, now
+        last = LastPicture(self.announced_end)
         with contextlib.suppress(FFmpegError), _open(self._path) as rest:
             pictures = main_video(rest)
             rest.seek(max(round((now + self.origin) * av.time_base), 0))
             for packet in demux(rest, [pictures] if pictures else []):
                 if packet.pts is not None:
-                    start = packet.pts * packet.time_base - self.origin
-                    if start > now + A_MOMENT:
-                        return True, start
-                    end = max(end, start + (packet.duration or 0) * packet.time_base)
-        return False, end
+                    last.see(packet)
+                    if last.start - self.origin > now + A_MOMENT:
+                        return True, last.start - self.origin
+        return False, max(now, last.end() - self.origin)
+
+    @property
+    def announced_end(self) -> Fraction | None:
+        """When the video ends in the file's seconds, as its header says; None of formats whose packets know it."""
+        video = self.pictures
+        if self.container is None or "mp4" not in self.container.format.name or not video or not video.duration:
+            return None
+        assert video.time_base is not None
+        return ((video.start_time or 0) + video.duration) * video.time_base
 
     def close(self) -> None:
         if self.container is not None:
             self.container.close()
+
+
+class LastPicture:
+    """The picture that is shown last of those whose packets came so far, in the file's seconds.
+
+    A packet of MP4 lasts until the next one is decoded. Where B-frames make that another order than that of showing,
+    the packet before a long still would end long after it. So the header is asked, unless it goes far beyond.
+    """
+
+    def __init__(self, announced_end: Fraction | None) -> None:
+        self.start = Fraction(0)
+        self._announced_end = announced_end
+        self._end = Fraction(0)
+        self._furthest = Fraction(0)  # that any packet reaches
+
+    def see(self, packet: Packet) -> None:
+        """The next packet, in the file's order."""
+        assert packet.pts is not None
+        start = packet.pts * packet.time_base
+        end = start + (packet.duration or 0) * packet.time_base
+        self._furthest = max(self._furthest, end)
+        if start >= self.start:
+            self.start, self._end = start, end
+
+    def end(self) -> Fraction:
+        """When it ends."""
+        announced = self._announced_end
+        return announced if announced and self.start < announced <= self._furthest + A_MOMENT else self._end
 
 
 def _moved(chapter: "Chapter", origin: Fraction) -> "Chapter":
