@@ -134,7 +134,7 @@ def test_unreadable_picture_is_refused_by_name(tmp_path: Path, content: bytes | 
     path = tmp_path / "room.png"
     if content is not None:
         path.write_bytes(content)
-    assert refusal(str(path)).startswith(f"{path}: {reason}")
+    assert refusal(str(path)).startswith(f"--background {path}: {reason}")
 
 
 # --- video ----------------------------------------------------------------------------------------------------

@@ -135,7 +135,8 @@ def test_input_that_cant_be_read_is_refused_by_name(case: str, role: str, refusa
         "live": live(name, "--no-window"),
         "background": video(background=name),
     }[role]
-    assert refusal(*command).startswith(f"{name}: {reason}")
+    option = "--background " if role == "background" else ""
+    assert refusal(*command).startswith(f"{option}{name}: {reason}")
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="whoever runs this may read everything")
@@ -417,8 +418,30 @@ def test_nan_from_the_matting_shows_the_background_and_is_said_once():
 def test_encoders_settings_where_no_video_is_written_are_told_of(output: str, used: bool):
     Path("folder").mkdir()
     said = warnings_of(*video("talk.mp4", "-o", output, "--crf", 30, "--codec", "libx264", "--preset", "ultrafast"))
-    given = [] if used else ["--crf 30", "--preset ultrafast"]
+    given = [] if used else ["--codec libx264", "--crf 30", "--preset ultrafast"]
     assert said == [f"{option}: not used, as it is for videos and none is written" for option in given]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            video("talk.mp4", "-o", "-"),
+            "-: its name does not tell the kind of video; give a file name such as talk.mp4",
+        ),
+        (video("talk.mp4", "-o", "plain"), "plain: its name does not tell the kind of video"),
+        (image("photo.png", "-o", "folder"), "folder: it is a folder; give the name of a file in it"),
+        (
+            ["video", "talk.mp4", "--background", "blur", "-o", "out.mp4", "--matting", "empty"],
+            "--matting empty: neither",
+        ),
+    ],
+)
+def test_names_that_say_too_little_are_refused(arguments: tuple, reason: str, refusal: Callable[..., str]):
+    Path("plain").touch()
+    Path("folder").mkdir()
+    Path("empty").mkdir()
+    assert refusal(*arguments).startswith(reason)
 
 
 # --- odd, and right -------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from clips import audio_packets, make_clip, video_pts
@@ -156,6 +157,14 @@ def test_existing_output_is_replaced_once_the_new_one_is_whole(clip: Path, weigh
     assert leftovers(tmp_path) == []
 
 
+def test_webm_is_written_without_naming_a_codec(clip: Path, weights: Path, tmp_path: Path):
+    assert video(weights, clip, "--background", "#00c000", "-o", tmp_path / "out.webm") == 0
+    with av.open(str(tmp_path / "out.webm")) as container:
+        codecs = [stream.codec_context.codec.canonical_name for stream in container.streams]
+    assert codecs == ["vp9", "opus"]
+    assert len(read_video(tmp_path / "out.webm")) == 6
+
+
 def test_encoder_settings_reach_the_encoder(clip: Path, weights: Path, tmp_path: Path):
     output = tmp_path / "out.mp4"
     assert video(weights, clip, "--background", "blur", "-o", output, "--crf", "33", "--preset", "ultrafast") == 0
@@ -196,8 +205,8 @@ def test_report_tells_what_was_done(clip: Path, weights: Path, tmp_path: Path):
     assert (report["frames_in"], report["frames_out"], report["interrupted"]) == (6, 6, False)
     assert (report["matting"], report["harmonizer"], report["device"]) == ("rvm_mobilenetv3", "curvenet", "cpu")
     assert report["fps"] == pytest.approx(6 / report["seconds"], rel=0.05)
-    assert {"read", "matting", "estimate", "render", "write"} <= report["stages"].keys()
-    assert max(report["stages"].values()) * 6 / 1e3 <= report["seconds"] + 0.01
+    assert {"read", "matting", "estimate", "render", "write"} <= report["stages_ms"].keys()
+    assert max(report["stages_ms"].values()) * 6 / 1e3 <= report["seconds"] + 0.01
     assert report["estimates"] == 1
     assert report["warnings"] == [f"{beach}: background of 99x48 is cropped to fill frames of 64x48"]
 
@@ -599,6 +608,12 @@ def test_program_error_is_not_hidden(clip: Path, weights: Path, tmp_path: Path, 
         video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4")
     assert leftovers(tmp_path) == []
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_program_without_a_terminal_works(clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert video(weights, clip, "--background", "#00c000", "-o", tmp_path / "out.mkv", *LOSSLESS) == 0
+    assert len(read_video(tmp_path / "out.mkv")) == 6
 
 
 def test_logging_and_signals_are_left_as_they_were(clip: Path, weights: Path, tmp_path: Path):

@@ -78,7 +78,7 @@ def test_video_goes_through_duconet(tmp_path: Path, duconet: Path, monkeypatch: 
     assert run_command(*arguments, *options) == 0
     report = json.loads(Path("r.json").read_text())
     assert (report["harmonizer"], report["frames_out"]) == ("duconet", 3)
-    assert report["stages"]["estimate"] > 0
+    assert report["stages_ms"]["estimate"] > 0
 
 
 # --- the side of the pictures ---------------------------------------------------------------------------------

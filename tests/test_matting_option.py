@@ -132,8 +132,8 @@ def test_matte_is_not_overwritten(capsys: pytest.CaptureFixture):
 
 def test_matte_that_cant_be_read_is_refused(capsys: pytest.CaptureFixture):
     arguments = ("video", "frames", *PLAIN, "-o", "out.mp4", "--matting")
-    assert refusal(capsys, *arguments, "gone.mp4") == "gone.mp4: no such file; give a video file"
-    assert refusal(capsys, *arguments, "gone/%04d.png").startswith("gone/%04d.png: no pictures there; wanted")
+    assert refusal(capsys, *arguments, "gone.mp4") == "--matting gone.mp4: no such file; give a video file"
+    assert refusal(capsys, *arguments, "gone/%04d.png").startswith("--matting gone/%04d.png: no pictures there; wanted")
 
 
 def test_camera_has_no_ready_matte():

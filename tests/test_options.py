@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from video_harmonizer import assemble
+from video_harmonizer import __version__, assemble
 from video_harmonizer.__main__ import COMMANDS, main, parse
 from video_harmonizer.errors import InputError
 from video_harmonizer.options import ImageOptions, LiveOptions, Options, VideoOptions, WeightsOptions
@@ -294,3 +294,8 @@ def test_settings_files_of_the_project_are_right(path: Path):  # those for train
             continue
         return
     pytest.fail(f"no command takes {path.name}")
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"video-harmonizer {__version__}\n"

@@ -30,7 +30,7 @@ def test_report_says_what_was_done():
         "frames_out": 10,
         "seconds": 2.5,
         "fps": 4.0,
-        "stages": {"matting": 20.0, "render": 5.123},
+        "stages_ms": {"matting": 20.0, "render": 5.123},
         "estimates": 3,
         "matting": "rvm_x",
         "harmonizer": "s2crnet",
@@ -46,7 +46,7 @@ def test_report_says_what_was_done():
 
 def test_run_without_a_frame_has_a_report_too():
     report = written(Run(), pipeline(read=0.01), [])
-    assert (report["frames_out"], report["fps"], report["stages"]) == (0, 0.0, {"read": 10.0})
+    assert (report["frames_out"], report["fps"], report["stages_ms"]) == (0, 0.0, {"read": 10.0})
 
 
 def test_warnings_are_kept_as_a_person_sees_them():

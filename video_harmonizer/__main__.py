@@ -12,6 +12,7 @@ import tyro
 from tqdm.contrib.logging import logging_redirect_tqdm
 from tyro.conf import subcommand
 
+from video_harmonizer import __version__
 from video_harmonizer.config import read_toml
 from video_harmonizer.errors import InputError
 from video_harmonizer.options import (
@@ -40,13 +41,19 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0 done, 1 nobody reads what it prints, 2 bad input, 130 stopped by a signal."""
+    if sys.stderr is None:  # a program without a terminal, whose messages and progress bars have nowhere to go
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - to the end
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     warnings = WarningList()
     logging.getLogger().addHandler(warnings)
     try:
         try:
+            given = sys.argv[1:] if arguments is None else arguments
+            if list(given) == ["--version"]:
+                print(f"video-harmonizer {__version__}")
+                return 0
             with logging_redirect_tqdm(), endings_as_ctrl_c():
-                return dispatch(parse(sys.argv[1:] if arguments is None else arguments), warnings)
+                return dispatch(parse(given), warnings)
         finally:
             print(end="", flush=True)  # now, where it can still be told that nobody reads it; there may be no stdout
     except InputError as error:

@@ -25,7 +25,7 @@ from video_harmonizer.rendering.views import size_of
 from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import WRITABLE, ImageFileSink, ImageSequenceSink
 from video_harmonizer.sources import open_source
-from video_harmonizer.sources.image import is_sequence
+from video_harmonizer.sources.image import files_of
 from video_harmonizer.staging import cannot_write, check_output_file, check_suffix
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import INTERVAL, Estimator, SteadyEstimator
@@ -70,8 +70,7 @@ def _tell_unused(options: Options) -> None:
         return
     if options.output is not None and not _takes_pictures(options.output):
         return
-    codec = None if options.codec == Options.codec else options.codec
-    for option, value in {"--codec": codec, "--crf": options.crf, "--preset": options.preset}.items():
+    for option, value in {"--codec": options.codec, "--crf": options.crf, "--preset": options.preset}.items():
         if value is not None:
             log.warning("%s %s: not used, as it is for videos and none is written", option, value)
 
@@ -201,7 +200,7 @@ def _names_file(text: str) -> bool:
     """Whether it is meant for a file or folder, rather than a known name with a slip."""
     path = Path(text)
     try:
-        return bool(text) and (bool(path.suffix) or is_sequence(path) or path.is_file())
+        return bool(text) and (bool(path.suffix) or len(files_of(path)) > 1 or path.is_file())
     except OSError:  # it is too long
         return False
 
@@ -209,7 +208,10 @@ def _names_file(text: str) -> bool:
 def _open_matte_clip(name: str, source: SourceInfo, cleanup: ExitStack) -> MatteClip:
     if source.live:
         raise InputError(f"--matting {name}: it can't be the matte of {source.name}; use a network or chroma")
-    mattes = open_source(name, as_mask=True)
+    try:
+        mattes = open_source(name, as_mask=True)
+    except InputError as error:
+        raise InputError(f"--matting {error}") from None
     cleanup.callback(mattes.close)
     got, wanted = mattes.info.frames, source.frames
     if got and wanted and got > wanted:
@@ -293,5 +295,18 @@ def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[
 
     height, width = size_of(options.view, info.height, info.width)
     return VideoFileSink(
-        path, width, height, info, options.codec, options.crf, options.preset, audio_from=info.file, inputs=inputs
+        path,
+        width,
+        height,
+        info,
+        codec_for(path, options),
+        options.crf,
+        options.preset,
+        audio_from=info.file,
+        inputs=inputs,
     )
+
+
+def codec_for(path: Path, options: Options) -> str:
+    """The video encoder that was asked for, or the usual one of such a file."""
+    return options.codec or ("libvpx-vp9" if path.suffix.lower() == ".webm" else "libx264")

@@ -66,7 +66,10 @@ def open_background(text: str, live: bool = False) -> Background:
     if not (Path(text).suffix or text.startswith("pattern") or os.path.exists(text)):  # noqa: PTH110 - Path fails where it is too long
         known = "a picture, a video, #rrggbb, blur or blur:RADIUS"
         raise InputError(f"--background {text}: neither known nor a file; give {known}")
-    source = open_source(text)
+    try:
+        source = open_source(text)
+    except InputError as error:
+        raise InputError(f"--background {error}") from None
     try:
         return Picture(text, next(iter(source)).rgb) if source.info.frames == 1 else LoopedVideo(text, live)
     finally:

@@ -105,8 +105,8 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         if not live_source:
             _tell_unused_wishes(options, source.info)
         in_real_time = live_source or window is not None  # else nobody waits for a frame
-        if in_real_time and options.preset is None and options.codec in LIVE_PRESETS:
-            options = replace(options, preset=LIVE_PRESETS[options.codec])
+        if in_real_time and options.preset is None and options.output is not None:
+            options = replace(options, preset=LIVE_PRESETS.get(assemble.codec_for(options.output, options)))
         if options.output is not None and live_source and options.output.is_file():
             free = free_name(options.output)
             log.warning("%s: is there already; this is recorded into %s", options.output, free)

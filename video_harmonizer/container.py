@@ -12,7 +12,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 ASSUMED_RATE = Fraction(30)  # frames a second of a video that names none
-ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
+DEFAULT, ATTACHED_PICTURE = 1, 0x400  # AV_DISPOSITION_DEFAULT, and AV_DISPOSITION_ATTACHED_PIC: cover art
 
 # Recordings joined end to end, as broadcasts and cameras' transport streams often are; other formats are seldom.
 BACK = Fraction(1)  # seconds by which a clock falls back where the next one begins; less is an error
@@ -32,8 +32,9 @@ def video_streams(container: InputContainer) -> list[VideoStream]:
 
 
 def main_video(container: InputContainer) -> VideoStream | None:
-    """The video that is read: the first one that can be decoded here."""
-    return next((stream for stream in video_streams(container) if stream.codec_context is not None), None)
+    """The video that is read: the largest one that can be decoded here, of those that players show by themselves."""
+    known = [stream for stream in video_streams(container) if stream.codec_context is not None]
+    return max(known, key=lambda stream: (stream.disposition & DEFAULT, stream.width * stream.height), default=None)
 
 
 def demux(container: InputContainer, streams: list[Stream]) -> Iterator[Packet]:

@@ -102,8 +102,9 @@ class Options(EngineOptions, HarmonizerOptions, MattingOptions):
     # green: the person over black, over green; side-by-side: original, paste and harmonized.
     view: View = "harmonized"
 
-    # Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ...
-    codec: Annotated[str, arg(metavar="CODEC")] = "libx264"
+    # Video encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, ... Default: libx264,
+    # for .webm libvpx-vp9.
+    codec: Annotated[str | None, arg(metavar="CODEC", help_behavior_hint="")] = None
 
     # Constant rate factor: lower is better and larger. Default: what looks the same as the source (x264: 18).
     crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None
@@ -114,7 +115,8 @@ class Options(EngineOptions, HarmonizerOptions, MattingOptions):
     # Write what was done, and how long each stage took, to this JSON file.
     report: File = None
 
-    # Settings file in TOML, with these options' names as keys; options on the command line come first.
+    # Settings file in TOML, with these options' names as keys; options on the command line come first. Paths in it are
+    # from where the command is run.
     config: File = None
 
 

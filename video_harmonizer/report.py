@@ -29,7 +29,7 @@ class Report:
     frames_out: int
     seconds: float
     fps: float  # frames out a second
-    stages: dict[str, float]  # milliseconds a frame; they run beside each other
+    stages_ms: dict[str, float]  # of a frame; they run beside each other
     estimates: int  # how often curves were asked for: when the light changed, and now and then
     matting: str
     harmonizer: str
@@ -50,7 +50,7 @@ class Report:
             frames_out=run.frames_out,
             seconds=round(run.seconds, 3),
             fps=round(run.frames_out / run.seconds, 2) if run.seconds else 0.0,
-            stages={name: round(1e3 * seconds / frames, 3) for name, seconds in pipeline.timer.seconds.items()},
+            stages_ms={name: round(1e3 * seconds / frames, 3) for name, seconds in pipeline.timer.seconds.items()},
             estimates=pipeline.estimator.asked,
             matting=pipeline.matting.name,
             harmonizer=pipeline.estimator.name,

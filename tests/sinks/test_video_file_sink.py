@@ -491,7 +491,7 @@ def test_an_unwritable_folder_is_refused_before_the_first_frame():
         ({"codec": "libx246"}, r"--codec libx246: unknown; did you mean libx264\? .*libx265.*ffv1"),
         ({"codec": "gobbledygook"}, r"--codec gobbledygook: unknown; Common ones: libx264"),
         ({"codec": "aac"}, "--codec aac: it codes audio"),
-        ({"preset": "quick"}, "--preset quick: libx264 does not take it; leave it out, or give ultrafast, veryfast, "),
+        ({"preset": "quick"}, "--preset quick: libx264 does not take it; leave it out, or give one of ultrafast, "),
         ({"codec": "ffv1", "crf": 20}, "--crf: ffv1 has no such setting"),
         ({"crf": 52}, "--crf 52: want 0, the best, to 51, the smallest; 18 to 28 suit"),
         ({"crf": -1}, "--crf -1: want 0, the best, to 51"),

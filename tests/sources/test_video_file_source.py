@@ -502,7 +502,39 @@ def test_alpha_is_the_mask(tmp_path: Path, caplog: pytest.LogCaptureFixture, cod
     assert not caplog.messages
     frame = next(iter(VideoFileSource(clip)))
     assert abs(frame.rgb[..., 0].mean() / white * 255 - 200) < 4
-    assert "its transparency is left out; give the file as --matting, too" in caplog.text
+    assert "its transparency is left out, but where the file is given as --matting, too" in caplog.text
+
+
+def test_levels_of_a_gray_mask_are_exact_though_its_chroma_is_a_code_off(tmp_path: Path):
+    def nearly_gray(index: int) -> av.VideoFrame:
+        frame = flat_frame((0, 127, 129), "yuv420p", 64, 48)
+        plane_of(frame.planes[0])[:, 32:] = 255
+        return frame
+
+    clip = make_clip(tmp_path / "a.mkv", codec="ffv1", picture=nearly_gray, color=(1, 1, 1, 2))
+    frame = next(iter(VideoFileSource(clip, as_mask=True)))
+    assert np.unique(frame.rgb[:, :32]).tolist() == [0]
+    assert np.unique(frame.rgb[:, 32:]).tolist() == [255]
+    colored = make_clip(tmp_path / "b.mp4")
+    assert np.ptp(next(iter(VideoFileSource(colored, as_mask=True))).rgb.astype(int), axis=2).max() > 50
+
+
+def test_of_two_videos_the_larger_one_is_taken_and_that_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    small, large = make_clip(tmp_path / "a.mkv"), make_clip(tmp_path / "b.mkv", size=(128, 96))
+    both = tmp_path / "both.mkv"
+    with av.open(str(both), "w") as output:
+        inputs = [av.open(str(clip)) for clip in (small, large)]
+        copies = [output.add_stream_from_template(clip.streams.video[0]) for clip in inputs]
+        for clip, stream in zip(inputs, copies, strict=True):
+            for packet in clip.demux(video=0):
+                if packet.pts is not None:
+                    packet.stream = stream
+                    output.mux(packet)
+            clip.close()
+    source = VideoFileSource(both)
+    assert (source.info.width, source.info.height) == (128, 96)
+    assert f"{both}: one of its 2 videos is taken, of 128x96" in caplog.text
+    assert len(list(source)) == 10
 
 
 def test_masks_keep_their_levels(tmp_path: Path, caplog: pytest.LogCaptureFixture):

@@ -159,7 +159,7 @@ def _sums_int8() -> bool:
 
 @functools.cache
 def _tell_of_first_time() -> None:
-    log.info("networks are compiled for this processor, which takes some seconds once")
+    log.info("networks are made ready for pictures of this size, which takes some seconds once")
 
 
 def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:

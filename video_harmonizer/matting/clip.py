@@ -35,7 +35,7 @@ class MatteClip(Matting):
         for picture in self._mattes:
             self._read += 1
             if self._read == 1:  # the others will be like it
-                tell_of_colors(picture.rgb, self.name)
+                tell_of_colors(picture.rgb, self.name, "is it the video itself? mattes are white where the person is")
             late = picture.seconds - frame.seconds if self._timed else picture.index - frame.index
             if late > self._tolerance:
                 raise InputError(

@@ -27,7 +27,7 @@ class GivenMask(Matting):
     name = "mask"
 
     def __init__(self, rgb: np.ndarray, name: str) -> None:
-        tell_of_colors(rgb, name)
+        tell_of_colors(rgb, name, "is it the picture? give the composite first, then its mask")
         self._alpha = alpha_of(rgb)
         self._file = name
 
@@ -51,8 +51,8 @@ def fitting(matte: Matte, frame: Frame, name: str) -> Matte:
     return matte
 
 
-def tell_of_colors(rgb: np.ndarray, name: str) -> None:
+def tell_of_colors(rgb: np.ndarray, name: str, remedy: str) -> None:
     """Warn of what is hardly a mask."""
     spread = cv2.subtract(rgb.max(2), rgb.min(2))
     if (spread > COLORFUL * np.iinfo(rgb.dtype).max).mean() > COLORFUL:
-        log.warning("%s: a mask with colours; is it the picture? give the composite first, then its mask", name)
+        log.warning("%s: a mask with colours; %s", name, remedy)

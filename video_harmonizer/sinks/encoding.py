@@ -22,6 +22,7 @@ COMMON_CODECS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks", "
 # Constant rate factors at which hardly an eye finds a difference; the encoders' own defaults are lower.
 DEFAULT_CRF = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libsvtav1": 24, "libvpx": 8}
 LARGEST_CRF = {"libx264": 51, "libx265": 51, "libvpx-vp9": 63, "libsvtav1": 63, "libvpx": 63}
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 BOUND_BY_RATE = ("libvpx",)  # for which the factor is but a limit of quality beside the bit rate
 BITS_A_PIXEL = 8.0  # as a limit: more than any picture needs
 
@@ -70,6 +71,8 @@ class Encoding:
         # FFmpeg would silently take the nearest
         if crf is not None and largest is not None and not 0 <= crf <= largest:
             raise InputError(f"--crf {crf}: want 0, the best, to {largest}, the smallest; 18 to 28 suit")
+        if preset is not None and preset not in PRESETS and self.codec.name in ("libx264", "libx265"):
+            raise self._refused("preset", preset)  # x264 would complain on the terminal for every try
         asked = {"crf": crf, "preset": preset}
         self._settings = {name: str(value) for name, value in asked.items() if value is not None}
         self._color = info.color
@@ -118,11 +121,14 @@ class Encoding:
         for name, value in self._settings.items():
             others = {key: kept for key, kept in self._settings.items() if key != name}
             if any(self._opens(pixel_format, others) for pixel_format in candidates):
-                some = name == "preset" and self.codec.name in ("libx264", "libx265")
-                known = ", or give ultrafast, veryfast, medium, veryslow or one between" if some else ""
-                raise InputError(f"--{name} {value}: {self.codec.name} does not take it; leave it out{known}")
+                raise self._refused(name, value)
         size = "{}x{}".format(*self._size)
         raise InputError(f"--codec {self.codec.name}: it can't code {size} here ({reason}); use libx264")
+
+    def _refused(self, name: str, value: str) -> InputError:
+        some = name == "preset" and self.codec.name in ("libx264", "libx265")
+        known = f", or give one of {', '.join(PRESETS)}" if some else ""
+        return InputError(f"--{name} {value}: {self.codec.name} does not take it; leave it out{known}")
 
     def _opens(self, pixel_format: str, settings: dict[str, str]) -> bool:
         try:

@@ -148,6 +148,8 @@ def _are_read_from(folder: Path, name: Path) -> bool:
 
 
 def _check_suffix(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: it is a folder; give the name of a file in it")
     if path.suffix.lower() not in WRITABLE:
         raise InputError(f"{path}: not a kind of picture known here; use {', '.join(sorted(WRITABLE))}")
 

@@ -69,6 +69,8 @@ class VideoFileSink:
         audio_from: Path | None = None,
         inputs: Iterable[Path] = (),
     ) -> None:
+        if not path.suffix and (path.exists() or str(path) == "-"):
+            raise InputError(f"{path}: its name does not tell the kind of video; give a file name such as talk.mp4")
         if not path.suffix:
             raise InputError(f"{path}: no such folder; make it first for pictures, or name a video such as {path}.mp4")
         if path.suffix.lower() not in FORMATS:

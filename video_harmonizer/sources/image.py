@@ -53,7 +53,7 @@ def read_image(path: Path, as_mask: bool = False) -> np.ndarray:
     if as_mask:
         return alpha if alpha is not None and transparent else rgb
     if transparent:
-        what = f"{path}: its transparency is left out; flatten it first, or give its shape as a mask"
+        what = f"{path}: its transparency is left out, but where the file is given as a mask or --matting, too"
         warn_once(log, f"transparency {path.parent}", what)
     return _in_srgb(rgb, encoded, path)
 

@@ -12,6 +12,7 @@ from video_harmonizer import hdr, yuv
 from video_harmonizer.frame import BT709, UNSPECIFIED, VideoColor
 
 NEARLY_SQUARE = Fraction(1, 100)  # pixels less oblong than this are rounding in a header, not a wish
+NEUTRAL = 8  # codes of 8 bits by which chroma of a gray picture may be off
 PLANAR_DEPTHS = (9, 10, 12, 14, 16)  # for which FFmpeg has a yuv444p format
 
 
@@ -81,6 +82,8 @@ class PictureReader:
             rgb = self._plane(frame.planes[0], channels=3)
         else:
             planes = [self._plane(plane) for plane in frame.planes]
+            if self._as_mask and all(self._is_nearly_neutral(chroma) for chroma in planes[1:]):
+                planes = planes[:1]
             rgb = yuv.to_rgb(planes, self._matrix, self._full_range, self._code_bits)
         return self._upright(hdr.to_sdr(rgb, self.hdr) if self.hdr else rgb)
 
@@ -109,6 +112,11 @@ class PictureReader:
     def _is_transparent(self, alpha: np.ndarray) -> bool:
         # swscale makes 16 bits of 10 by shifting: 65472 is white, too
         return bool(alpha.min() >> 8 * self._dtype.itemsize - 8 < 255)
+
+    def _is_nearly_neutral(self, chroma: np.ndarray) -> bool:
+        """Gray, but for what conversion and compression do."""
+        middle, most = 1 << self._code_bits - 1, NEUTRAL << self._code_bits - 8
+        return middle - most <= int(chroma.min()) and int(chroma.max()) <= middle + most
 
     def _common_format(self) -> str:
         """The nearest layout whose planes can be read: same depth, chroma at full size, no alpha."""

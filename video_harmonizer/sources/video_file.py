@@ -79,7 +79,7 @@ class VideoFileSource:
                 name = hdr.TRANSFERS[self._reader.hdr]
                 warn_once(log, f"HDR {path}", f"{path}: HDR video ({name}), made SDR (BT.709) as scenes are")
             if self._reader.transparent and not as_mask:
-                what = f"{path}: its transparency is left out; give the file as --matting, too, to cut out that shape"
+                what = f"{path}: its transparency is left out, but where the file is given as --matting, too"
                 warn_once(log, f"transparency {path}", what)
             if self._reader.matrix_is_guessed:
                 what = f"matrix {int(first.colorspace)}, unknown here: its colours may come out wrong"
@@ -212,6 +212,9 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     stream = main_video(container)
     if stream is None:
         raise InputError(f"{path}: no decoder for its video here; convert it to H.264 first")
+    if len(streams) > 1:
+        size = f"{stream.width}x{stream.height}"
+        warn_once(log, f"videos {path}", f"{path}: one of its {len(streams)} videos is taken, of {size}")
     return stream
 
 
