@@ -34,7 +34,6 @@ class SteadyEstimator:
 
     def __init__(self, estimator: Estimator, interval: float = INTERVAL) -> None:
         self.name = estimator.name
-        self.asked = 0  # how often, so far
         self.patience = 1.0  # factor on interval and change, for who has no time
         self._estimator = estimator
         self._interval = interval
@@ -42,6 +41,7 @@ class SteadyEstimator:
 
     def reset(self) -> None:
         """Forget; the next frame is asked about."""
+        self.asked = 0  # how often, so far
         self.largest = 0.0  # share of a picture that the person took, at most
         self._answer: ToneCurves | None = None
         self._light = np.full(7, np.inf)  # at the last answer
