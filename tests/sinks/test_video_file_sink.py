@@ -16,11 +16,12 @@ import av
 import numpy as np
 import pytest
 from av.audio.resampler import AudioResampler
-from clips import audio_packets, make_clip, moving_picture, plane_of, video_pts
+from clips import audio_packets, make_clip, moving_picture, plane_of, tone, video_pts
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo, VideoColor
 from video_harmonizer.sinks.fragments import Fragments
+from video_harmonizer.sinks.recoding import Recoding
 from video_harmonizer.sinks.video_file import VideoFileSink
 from video_harmonizer.sources.video_file import VideoFileSource
 
@@ -313,6 +314,21 @@ def test_sound_that_the_format_cannot_hold_becomes_another_codecs(tmp_path, capl
         assert [stream.codec_context.name.removeprefix("lib") for stream in container.streams.audio] == [becomes] * 2
     said = rf"its sound \(.*\) becomes (lib)?{becomes}, as {Path(name).suffix} can't hold it{remedy}"
     assert re.search(said, caplog.text)
+
+
+def test_recoded_frames_without_a_time_follow_the_one_before(tmp_path):
+    """FFmpeg times only the first frame of a packet that holds several."""
+    untimed = [tone(sample, 1024) for sample in range(0, 8192, 1024)]
+    for frame in untimed[1:]:
+        frame.pts = None
+    clip = make_clip(tmp_path / "a.mp4", audio=["aac"])
+    with av.open(str(clip)) as source, av.open(str(tmp_path / "out.webm"), "w") as output:
+        recoding = Recoding(source.streams.audio[0], output)
+        recoding._decoder = SimpleNamespace(decode=lambda packet: untimed if packet else [])  # type: ignore[assignment]
+        packet = next(source.demux(audio=0))
+        output.mux([*recoding.encode(packet), *recoding.encode(None)])
+    with av.open(str(tmp_path / "out.webm")) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) == pytest.approx(8192, abs=960)
 
 
 def heard(path: Path, track: int) -> np.ndarray:

@@ -106,10 +106,9 @@ class LastPicture:
     """
 
     def __init__(self, announced_end: Fraction | None) -> None:
-        self.start = Fraction(0)
         self._announced_end = announced_end
-        self._end = Fraction(0)
-        self._furthest = Fraction(0)  # that any packet reaches
+        self._seen = False
+        self.start = self._end = self._furthest = Fraction(0)  # the last: where any packet reaches
 
     def see(self, packet: Packet) -> None:
         """The next packet, in the file's order."""
@@ -117,8 +116,9 @@ class LastPicture:
         start = packet.pts * packet.time_base
         end = start + (packet.duration or 0) * packet.time_base
         self._furthest = max(self._furthest, end)
-        if start >= self.start:
+        if start >= self.start or not self._seen:  # a clock may begin before 0
             self.start, self._end = start, end
+        self._seen = True
 
     def end(self) -> Fraction:
         """When it ends."""

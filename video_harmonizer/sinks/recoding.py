@@ -50,6 +50,7 @@ class Recoding:
         self._encoder.format = encoder.audio_formats[-1]  # float of the two that Opus takes
         self._encoder.bit_rate = BIT_RATE * self._encoder.layout.nb_channels
         self._kind: tuple[str, str, int] | None = None  # of the frames that come
+        self._end = Fraction(0)  # of the latest frame, in seconds
         self._resampler = self._make_resampler()
 
     def encode(self, packet: Packet | None) -> Iterator[Packet]:
@@ -60,9 +61,10 @@ class Recoding:
                 yield from self._encode(self._resampler.resample(None))
                 self._resampler = self._make_resampler()
             self._kind = kind
-            assert frame.pts is not None
-            assert frame.time_base is not None
-            frame.pts = round(frame.pts * frame.time_base * frame.sample_rate)
+            # of several frames in a packet only the first one is timed
+            start = self._end if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+            self._end = start + Fraction(frame.samples, frame.sample_rate)
+            frame.pts = round(start * frame.sample_rate)
             frame.time_base = Fraction(1, frame.sample_rate)  # else the filter would count in the file's milliseconds
             yield from self._encode(self._resampler.resample(frame))
         if packet is None:
