@@ -118,7 +118,7 @@ def made(chosen: HarmonizerOptions, engine: Engine, size: int, full: bool) -> tu
         estimator: Estimator = load_estimator(chosen.harmonizer, checkpoint, engine, size)
     else:
         estimator = assemble.make_estimator(chosen, engine)
-    answer, renderer = answer_of(estimator.estimate, estimator.side), CPURenderer(["harmonized"])
+    answer, renderer = answer_of(estimator), CPURenderer(["harmonized"])
 
     def harmonize(sample: Sample) -> np.ndarray:
         curves = answer(sample, sample) or ToneCurves.identity(LEVELS)

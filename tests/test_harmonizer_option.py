@@ -103,6 +103,7 @@ def test_checkpoint_that_says_nothing_is_for_256(tmp_path: Path):
 def test_frames_are_shown_at_the_side_that_the_harmonizer_wants():
     class Looking:
         name, side = "looking", 96
+        close: int | None = None
 
         def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
             assert thumbnails is not None

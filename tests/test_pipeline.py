@@ -69,6 +69,7 @@ class FakeEstimator:
 
     name = "fake"
     side = SIZE
+    close: int | None = None
 
     def __init__(self, lifts: Sequence[float | None]) -> None:
         self.lifts = iter(lifts)

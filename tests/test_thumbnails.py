@@ -6,7 +6,7 @@ import pytest
 
 from video_harmonizer.frame import Matte
 from video_harmonizer.pixels import paste
-from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, bounding_box, make_thumbnails, shrink
+from video_harmonizer.thumbnails import CLOSE, MIN_PIXELS, SIZE, bounding_box, make_thumbnails, shrink
 
 
 def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -66,6 +66,31 @@ def test_crop_is_tight_and_cuts_nothing_off(box: tuple[int, int, int, int]):
     assert 1 / rounding <= seen <= 1
     whole = thumbnails.background_mask > 127
     assert abs(whole.mean() - (alpha > 127).mean()) < 3e-3
+
+
+def test_crop_of_a_ready_composite_is_larger_where_it_shows_more():
+    picture = photograph(900, 1200)
+    near = make_thumbnails(picture, standing(900, 1200), picture, SIZE, CLOSE)
+    plain_sight = make_thumbnails(picture, standing(900, 1200), picture)
+    assert near is not None
+    assert plain_sight is not None
+    assert near.foreground.shape == (CLOSE, CLOSE, 3)
+    assert near.foreground_mask.shape == (CLOSE, CLOSE)
+    assert np.array_equal(near.background, plain_sight.background)
+    difference = cv2.absdiff(shrink(near.foreground, SIZE), plain_sight.foreground)
+    assert difference.mean() < 2  # the same crop
+    detail = cv2.Laplacian(near.foreground.astype(np.float32), -1).std()
+    enlarged = cv2.resize(plain_sight.foreground, (CLOSE, CLOSE), interpolation=cv2.INTER_CUBIC)
+    assert detail > 1.2 * cv2.Laplacian(enlarged.astype(np.float32), -1).std()
+
+
+@pytest.mark.parametrize(("height", "pasted"), [(480, False), (900, True)], ids=["small", "pasted here"])
+def test_crop_is_no_larger_where_there_is_no_more_to_see(height: int, pasted: bool):
+    picture = photograph(height, 4 * height // 3)
+    scene = photograph(height, 4 * height // 3, 1) if pasted else picture
+    thumbnails = make_thumbnails(picture, standing(height, 4 * height // 3), scene, SIZE, CLOSE)
+    assert thumbnails is not None
+    assert thumbnails.foreground.shape == (SIZE, SIZE, 3)
 
 
 def test_crop_s_edges_are_whole_pixels_outwards():

@@ -9,6 +9,7 @@ from video_harmonizer.frame import Matte
 from video_harmonizer.pixels import paste, to_depth
 
 SIZE = 256  # what the published networks were trained on
+CLOSE = 512  # of a crop that is to show how a ready composite was pasted
 LARGE = 1.5  # times the thumbnail's side: from there on sampling is as good as averaging, and ten times as fast
 MIN_PIXELS = 12  # of foreground or of background in the whole thumbnail, below which there is nothing to harmonize
 
@@ -17,13 +18,15 @@ MIN_PIXELS = 12  # of foreground or of background in the whole thumbnail, below 
 class Thumbnails:
     """The composite twice: cropped to the foreground, and whole. The squares do not keep the aspect."""
 
-    foreground: np.ndarray  # (S, S, 3) uint8 RGB, the crop to the foreground's bounding box
-    foreground_mask: np.ndarray  # (S, S) uint8, 255 = foreground
+    foreground: np.ndarray  # (C, C, 3) uint8 RGB, the crop to the foreground's bounding box; C is S, or larger
+    foreground_mask: np.ndarray  # (C, C) uint8, 255 = foreground
     background: np.ndarray  # (S, S, 3) uint8 RGB, the whole composite
     background_mask: np.ndarray  # (S, S) uint8, 255 = foreground
 
 
-def make_thumbnails(rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: int = SIZE) -> Thumbnails | None:
+def make_thumbnails(
+    rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: int = SIZE, close: int | None = None
+) -> Thumbnails | None:
     """Paste the foreground on the backdrop at thumbnail size.
 
     Args:
@@ -31,6 +34,8 @@ def make_thumbnails(rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: i
         matte: whose colours the foreground has where it gives them.
         backdrop: (H, W, 3), same dtype: the new scene. For a ready composite give the composite itself.
         size: side of the thumbnails in pixels.
+        close: side of the crop instead, if it is one of a ready composite and shows more pixels than ``size`` squared:
+            that was pasted at full size, and how it was pasted shows best from near.
 
     Returns:
         The thumbnails, or None where the matte holds nobody, or leaves nothing of the scene.
@@ -46,9 +51,11 @@ def make_thumbnails(rgb: np.ndarray, matte: Matte, backdrop: np.ndarray, size: i
     top, bottom = box[0] * height // size, -(-box[1] * height // size)
     left, right = box[2] * width // size, -(-box[3] * width // size)
     crop = np.s_[top:bottom, left:right]
-    near = _sampled(matte.alpha[crop], size)
-    foreground = _composed(person[crop], near, None if scene is None else scene[crop], size)
-    return Thumbnails(foreground, _averaged(near, size), _composed(person, alpha, scene, size), mask)
+    closer = scene is None and (bottom - top) * (right - left) > size * size
+    near_size = close if close and closer else size
+    near = _sampled(matte.alpha[crop], near_size)
+    foreground = _composed(person[crop], near, None if scene is None else scene[crop], near_size)
+    return Thumbnails(foreground, _averaged(near, near_size), _composed(person, alpha, scene, size), mask)
 
 
 def _composed(person: np.ndarray, sampled: np.ndarray, scene: np.ndarray | None, size: int) -> np.ndarray:

@@ -200,7 +200,7 @@ def test_macs_are_those_of_every_convolution_and_matrix():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(count)
     with torch.no_grad():
-        step(*step.example(SIDE, torch.device("cpu")))
+        step(*step.example(SIDE))
     by_hooks, counted = counted, 0
     assert by_hooks > 1e7
     assert macs(step, SIDE) == by_hooks

@@ -1,6 +1,7 @@
 """The estimator: what the network is shown, what becomes of its answer, and what it is when there is none."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from video_harmonizer.harmonizers.curves import render
 from video_harmonizer.harmonizers.estimator import CurveEstimator, NoHarmonizer, load_estimator
 from video_harmonizer.harmonizers.s2crnet import S2CRNet
 from video_harmonizer.temporal.steady import Estimator
-from video_harmonizer.thumbnails import SIZE, Thumbnails
+from video_harmonizer.thumbnails import CLOSE, SIZE, Thumbnails
 from video_harmonizer.tone import quantize
 
 CPU = TorchEngine("cpu")
@@ -53,6 +54,26 @@ def thumbnails() -> Thumbnails:
 
 def estimate(parameters: Tensor, samples: int = 256) -> ToneCurves | None:
     return estimator(parameters).estimate(thumbnails(), samples)
+
+
+def test_only_curvenet_looks_at_a_ready_composite_from_near():
+    assert {name: load_estimator(name, weights.path(name), CPU).close for name in ("curvenet", "s2crnet")} == {
+        "curvenet": CLOSE,
+        "s2crnet": None,
+    }
+
+
+def test_larger_crop_is_shown_to_the_network_as_it_is():
+    network = Answering(torch.ones(2, 3, 64))
+    subject = CurveEstimator(curve_checkpoint(network), CPU)
+    usual, random = thumbnails(), np.random.default_rng(1)
+    crop = random.integers(0, 256, (CLOSE, CLOSE, 3), np.uint8)
+    near = replace(usual, foreground=crop, foreground_mask=crop[..., 0])
+    for seen in (near, usual, near):
+        assert subject.estimate(seen, 256) is not None
+        shown = network.shown[-1]
+        assert np.array_equal(np.rint(255 * shown[0][0].permute(1, 2, 0).numpy()), seen.foreground)
+        assert np.array_equal(np.rint(255 * shown[1][0, 0].numpy()), seen.foreground_mask)
 
 
 @pytest.mark.parametrize("samples", [256, 65536])

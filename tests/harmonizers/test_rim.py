@@ -4,9 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from video_harmonizer.harmonizers.rim import BINS, PAIRS, PROFILES, RUN, SIDE, WIDTH, Look, Rim
+from video_harmonizer.harmonizers.rim import BINS, PAIRS, PROFILES, RUN, WIDTH, Look, Rim
+from video_harmonizer.thumbnails import CLOSE, SIZE
 
-FULL = 2 * SIDE
+FULL = SIZE
 
 
 def square(first: int = 80, last: int = 176) -> torch.Tensor:
@@ -93,6 +94,21 @@ def test_a_strip_of_one_pixel_shows_at_full_size(strip: int):
     with torch.no_grad():
         joint = histograms(look(picture.expand(-1, 3, -1, -1), mask))[0, 1, 0]  # of a run's two pixels in the middle
     assert (joint[3, 9] > BINS / 6) == (strip == 1)  # a third of the runs have the rim in their middle
+
+
+def test_a_closer_look_sees_the_same_at_twice_the_size():
+    """As many runs, spread over as much of the rim, as long in pixels."""
+    colors = torch.rand(1, 3, 1, 1)
+    small = torch.cat([colors * square() + (1 - colors) * (1 - square()), square()], 1)
+    large = F.interpolate(small, (CLOSE, CLOSE))
+    rim = Rim()
+    with torch.no_grad():
+        found, near = rim(small, F.avg_pool2d(small, 2)), rim(large, F.avg_pool2d(large, 2))
+    assert near.sub(found).abs().max() < 0.02 * found.abs().max()
+    strip = F.pad(small[..., 1:], (0, 1))  # which is half as wide at half the size
+    with torch.no_grad():
+        large[..., ::2] = F.interpolate(strip, (CLOSE, CLOSE))[..., ::2]
+        assert rim(large, F.avg_pool2d(large, 2)).sub(near).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])

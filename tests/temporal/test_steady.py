@@ -16,6 +16,7 @@ class Counting:
 
     name = "counting"
     side = SIZE
+    close: int | None = None
 
     def __init__(self) -> None:
         self.questions = 0

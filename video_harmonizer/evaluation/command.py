@@ -48,7 +48,7 @@ def evaluate_command(options: EvaluateOptions) -> None:
         cases: list[Case] = []
         gallery = Gallery() if as_html else None
         read = tqdm(entries, unit="image", dynamic_ncols=True, disable=None)
-        for case, pictures in evaluate(read, estimator.estimate, RESOLUTIONS[options.resolution], estimator.side):
+        for case, pictures in evaluate(read, estimator, RESOLUTIONS[options.resolution]):
             cases.append(case)
             if gallery is not None:
                 gallery.show(case, pictures)
@@ -67,7 +67,7 @@ def evaluate_command(options: EvaluateOptions) -> None:
             "engine": engine.name,
             "precision": engine.precision,
             "seconds": round(time.monotonic() - began, 1),
-            "estimator_ms": round(milliseconds(estimator.estimate, estimator.side), 2),
+            "estimator_ms": round(milliseconds(estimator), 2),
             "skipped": len(entries) - len(cases),  # pictures that could not be used, each named in a warning
             "without_curves": sum(not case.answered for case in cases),  # scored as the composite that they are
         }

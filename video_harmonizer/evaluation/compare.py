@@ -57,7 +57,7 @@ def compare_command(options: CompareOptions) -> None:
         engine = assemble.choose_engine("auto", options.device)
         estimators = {name: assemble.make_estimator(each, engine) for name, each in chosen.items()}
         digests = {name: sha256_of(path) for name, path in checkpoints.items()}  # now, as a training may go on
-        answers: dict[str, Answer] = {name: answer_of(one.estimate, one.side) for name, one in estimators.items()}
+        answers: dict[str, Answer] = {name: answer_of(one) for name, one in estimators.items()}
         answers[CEILING] = lambda _, scored: closest_curves(scored)
 
         began = time.monotonic()

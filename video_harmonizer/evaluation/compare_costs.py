@@ -24,7 +24,7 @@ class Cost:
 
 def cost_of(estimator: Estimator) -> Cost:
     """Measure it; a formula has neither parameters nor such arithmetic."""
-    time = milliseconds(estimator.estimate, estimator.side)
+    time = milliseconds(estimator)
     if not isinstance(estimator, CurveEstimator | DucoNetEstimator):
         return Cost(0, 0, time)
     return Cost(sum(one.numel() for one in estimator.step.parameters()), macs(estimator.step, estimator.side), time)
@@ -33,5 +33,5 @@ def cost_of(estimator: Estimator) -> Cost:
 def macs(step: EstimateStep | HarmonizeStep, side: int) -> int:
     """Multiply-accumulates for pictures of that side. Nothing is computed: only shapes go through the network."""
     with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter, torch.no_grad():
-        step(*step.example(side, next(step.parameters()).device))
+        step(*step.example(side, device=next(step.parameters()).device))
     return counter.get_total_flops() // 2  # it counts products and sums

@@ -17,7 +17,8 @@ from video_harmonizer.evaluation.metrics import SMALLEST, Scores, score
 from video_harmonizer.frame import Frame, Matte, ToneCurves
 from video_harmonizer.iharmony4 import Entry, Sample, read_sample, resize
 from video_harmonizer.rendering.renderer import CPURenderer
-from video_harmonizer.thumbnails import SIZE, Thumbnails, make_thumbnails
+from video_harmonizer.temporal.steady import Estimator
+from video_harmonizer.thumbnails import make_thumbnails
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,6 @@ THREADS = min(4, os.cpu_count() or 1)  # that read and score; each holds full-re
 
 PATIENCE = 10.0  # seconds after which a slow estimator's time is known well enough
 
-Estimate = Callable[[Thumbnails | None, int], ToneCurves | None]
 Answer = Callable[[Sample, Sample], ToneCurves | None]  # to pictures as they came, and as they are scored
 T = TypeVar("T")
 U = TypeVar("U")
@@ -71,25 +71,24 @@ class _Estimated:
     curves: list[ToneCurves | None]
 
 
-def evaluate(
-    entries: Iterable[Entry], estimate: Estimate, size: int | None, side: int = SIZE
-) -> Iterator[tuple[Case, Pictures]]:
+def evaluate(entries: Iterable[Entry], estimator: Estimator, size: int | None) -> Iterator[tuple[Case, Pictures]]:
     """Harmonize and score every entry, in order. Those whose pictures can't be used are left out, with a warning.
 
     Args:
-        estimate: an estimator's; asked with thumbnails of the pictures as they came, as the live path makes them.
+        estimator: is asked with thumbnails of the pictures as they came, as the live path makes them.
         size: side in pixels to which pictures are resized to be rendered and scored; None keeps full resolution.
-        side: of the thumbnails in pixels.
     """
-    for (outcome,) in evaluate_each(entries, [answer_of(estimate, side)], size):
+    for (outcome,) in evaluate_each(entries, [answer_of(estimator)], size):
         yield outcome
 
 
-def answer_of(estimate: Estimate, side: int) -> Answer:
+def answer_of(estimator: Estimator) -> Answer:
     """What an estimator says of a composite."""
 
     def answer(seen: Sample, scored: Sample) -> ToneCurves | None:
-        return estimate(make_thumbnails(seen.composite, Matte(seen.mask), seen.composite, side), LEVELS)
+        matte = Matte(seen.mask)
+        thumbnails = make_thumbnails(seen.composite, matte, seen.composite, estimator.side, estimator.close)
+        return estimator.estimate(thumbnails, LEVELS)
 
     return answer
 
@@ -131,8 +130,9 @@ def render(sample: Sample, curves: ToneCurves) -> np.ndarray:
     return np.where(sample.mask[..., None] > 127, views.images["harmonized"], sample.composite)
 
 
-def milliseconds(estimate: Estimate, side: int = SIZE, repeats: int = 20) -> float:
+def milliseconds(estimator: Estimator, repeats: int = 20) -> float:
     """The median time of one estimate, with nothing else going on, which is not so while `evaluate` works."""
+    side = estimator.side
     noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     mask = np.zeros((side, side), np.uint8)
     mask[side // 4 :, side // 4 : -side // 4] = 255
@@ -140,7 +140,7 @@ def milliseconds(estimate: Estimate, side: int = SIZE, repeats: int = 20) -> flo
     times: list[float] = []
     while len(times) < repeats and sum(times) < PATIENCE:
         began = time.perf_counter()
-        estimate(thumbnails, LEVELS)
+        estimator.estimate(thumbnails, LEVELS)
         times.append(time.perf_counter() - began)
     return 1e3 * median(times)
 

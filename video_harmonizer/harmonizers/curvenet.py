@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from rvm.squeezenet import squeezenet_features
 from video_harmonizer.harmonizers.curves import interpolate
-from video_harmonizer.harmonizers.rim import SIDE, Rim
+from video_harmonizer.harmonizers.rim import Rim
+from video_harmonizer.thumbnails import CLOSE, SIZE
 
+SIDE = 128  # of the pictures that histograms are of
 FEATURES = 512
 GLANCE = 96  # side of the pictures that the convolutions look at
 BINS = 16  # of a colour histogram
@@ -44,21 +46,23 @@ class CurveNet(nn.Module):
         """Estimate the curves.
 
         Args:
-            foreground: (B, 3, h, w) RGB 0..1, the composite cropped to the foreground's bounding box.
-            foreground_mask: (B, 1, h, w), 1 = foreground, cropped alike.
-            background: (B, 3, h, w) RGB 0..1, the whole composite.
-            background_mask: (B, 1, h, w), 1 = foreground.
+            foreground: (B, 3, s, s) RGB 0..1, the composite cropped to the foreground's bounding box. From `CLOSE`
+                pixels a side on the rim is looked at twice as closely.
+            foreground_mask: (B, 1, s, s), 1 = foreground, cropped alike.
+            background: (B, 3, t, t) RGB 0..1, the whole composite.
+            background_mask: (B, 1, t, t), 1 = foreground.
 
         Returns:
             (B, 3, PIECES + 1): what becomes of inputs at equal steps of 0..1; rises, and may leave 0..1 a little.
         """
         with torch.autocast(foreground.device.type, enabled=False):  # averages and histograms need every digit
-            # one tensor, since engines shrink eight channels as fast as one
-            pictures = torch.cat([foreground, foreground_mask, background, background_mask], 1).float()
-            full = shrink(pictures, 2 * SIDE)
-            half = shrink(full, SIDE)
-            crop, inside, whole, outside = half[:, :3], half[:, 3:4], half[:, 4:7], 1 - half[:, 7:]
-            known = [self.rim(full[:, :4], half[:, :4]), color_statistics(crop, inside, whole, outside)]
+            near = torch.cat([foreground, foreground_mask], 1).float()
+            far = shrink(torch.cat([background, background_mask], 1).float(), SIDE)
+            full = shrink(near, CLOSE if near.shape[-1] >= CLOSE else SIZE)
+            half = shrink(full, full.shape[-1] // 2)
+            crop, inside = shrink(half, SIDE).split((3, 1), 1)
+            whole, outside = far[:, :3], 1 - far[:, 3:]
+            known = [self.rim(full, half), color_statistics(crop, inside, whole, outside)]
             glance = shrink(torch.cat([crop * inside, whole * outside]), GLANCE)
         # mean over the whole picture, not the region: how large the region is counts, too
         of_crop, of_whole = self.encoder(glance).float().mean((2, 3)).chunk(2)

@@ -68,6 +68,7 @@ class DucoNetEstimator:
     """
 
     name = "duconet"
+    close: int | None = None  # the whole composite is all that it looks at
 
     def __init__(self, network: Checkpoint[DucoNet], engine: Engine, side: int = SIZE) -> None:
         if side < MULTIPLE or side % MULTIPLE:

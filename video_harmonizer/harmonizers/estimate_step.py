@@ -46,10 +46,11 @@ class EstimateStep(nn.Module):
         return self.network(*(picture.float() / 255 for picture in pictures), *self.known)
 
     @staticmethod
-    def example(side: int, device: torch.device | None = None) -> tuple[Tensor, ...]:
-        """Inputs of that size."""
+    def example(side: int, crop: int | None = None, device: torch.device | None = None) -> tuple[Tensor, ...]:
+        """Inputs of that size, the crop of another if it is given."""
         blank = torch.zeros(1, side, side, 3, dtype=torch.uint8, device=device)
-        return blank, blank[..., 0], blank, blank[..., 0]
+        near = torch.zeros(1, crop or side, crop or side, 3, dtype=torch.uint8, device=device)
+        return near, near[..., 0], blank, blank[..., 0]
 
 
 def read_network(name: str, path: Path) -> tuple[S2CRNet | CurveNet, Facts]:

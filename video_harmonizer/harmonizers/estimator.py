@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from video_harmonizer import tone
-from video_harmonizer.engine import Engine, NetworkRecipe, as_numpy
+from video_harmonizer.engine import Engine, NetworkRecipe, ReadyNetwork, as_numpy
 from video_harmonizer.frame import ToneCurves
-from video_harmonizer.thumbnails import SIZE, Thumbnails
+from video_harmonizer.thumbnails import CLOSE, SIZE, Thumbnails
 from video_harmonizer.weights.checkpoint import Checkpoint, Facts, open_checkpoint
 
 if TYPE_CHECKING:
@@ -35,9 +35,11 @@ class CurveEstimator:
     def __init__(self, network: "Checkpoint[S2CRNet | CurveNet]", engine: Engine, side: int = SIZE) -> None:
         self.name = network.about["network"]
         self.side = side
+        self.close = CLOSE if self.name == "curvenet" and side == SIZE else None
         self._network = network
         self._engine = engine
-        self._ask = engine.prepare(NetworkRecipe(f"{network.key} estimate {side}", self._make))
+        self._ready: dict[int, ReadyNetwork] = {}  # by the side of the crop
+        self._prepare(side)
         self._warned = False
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
@@ -57,7 +59,8 @@ class CurveEstimator:
             thumbnails.background,
             thumbnails.background_mask,
         )
-        (knots,) = self._ask(*(self._engine.put(picture[None]) for picture in pictures))
+        ask = self._prepare(len(thumbnails.foreground))
+        (knots,) = ask(*(self._engine.put(picture[None]) for picture in pictures))
         table = tone.sample(as_numpy(knots)[0], samples).astype(np.float32)
         if not np.isfinite(table).all():
             if not self._warned:
@@ -75,8 +78,15 @@ class CurveEstimator:
 
         return EstimateStep(self._network.network(), self._network.about["semantic"] == "true")
 
-    def _make(self) -> Any:
-        return self.step, self.step.example(self.side)
+    def _prepare(self, crop: int) -> ReadyNetwork:
+        """The network for crops of that side; what no picture asks for is not compiled."""
+        if crop not in self._ready:
+            key = f"{self._network.key} estimate {crop} {self.side}"
+            self._ready[crop] = self._engine.prepare(NetworkRecipe(key, lambda: self._make(crop)))
+        return self._ready[crop]
+
+    def _make(self, crop: int) -> Any:
+        return self.step, self.step.example(self.side, crop)
 
 
 class NoHarmonizer:
@@ -84,6 +94,7 @@ class NoHarmonizer:
 
     name = "none"
     side = SIZE
+    close: int | None = None
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """Always the identity."""

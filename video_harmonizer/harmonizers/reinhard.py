@@ -51,6 +51,7 @@ class ReinhardEstimator:
 
     name = "reinhard"
     side = SIZE  # of the thumbnails in pixels
+    close: int | None = None
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """Curves of ``samples`` levels; None where there is nobody, or no background left to match."""

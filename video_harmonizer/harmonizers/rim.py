@@ -5,7 +5,8 @@ too wide a strip of the background got foreign ones inside, and where it is exac
 through. Each such place shows one surface in both colours: a sample of the very curve that is sought. In a composite of
 a clean cut-out there are none, and a network has to learn to tell.
 
-Full size shows the narrowest strips, half of it what lies across soft rims.
+Full size shows the narrowest strips, half of it what lies across soft rims. Strips of a composite that was pasted at a
+larger size are narrower still: its crop is given at twice the size.
 
 One curve has to explain all such samples, so that profiles which contradict the others are trusted less: a first
 regression, then another with weights from what the first left unexplained (iteratively reweighted least squares,
@@ -18,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SIDE = 128  # pixels of the crop at half size
+from video_harmonizer.thumbnails import CLOSE, SIZE
+
 PROFILES = (1024, 256)  # taken from the crop at full and at half size: with fewer, curves flicker
 RUN = 6  # pixels of a profile: three inside, three outside
 BINS = 16
@@ -29,16 +31,23 @@ PRIOR = 0.02  # share of all trust with which a level's mean is drawn to the mea
 
 
 class Look(nn.Module):
-    """Takes runs of pixels across the rim from a square picture: of those that there are, spread over the whole rim."""
+    """Takes runs of pixels across the rim from a square picture: of those that there are, spread over the whole rim.
 
-    def __init__(self, side: int, profiles: int) -> None:
+    Args:
+        side: of the picture in pixels.
+        profiles: how many are taken.
+        every: so many rows and columns one is looked along.
+    """
+
+    def __init__(self, side: int, profiles: int, every: int = 2) -> None:
         super().__init__()
         self.profiles = profiles
+        self.every = every
         self.start: Tensor
         self.stride: Tensor
         self.steps: Tensor
         self.turn: Tensor
-        start, stride = _runs(side)
+        start, stride = _runs(side, every)
         buffers = {
             "start": start,
             "stride": stride,
@@ -52,7 +61,7 @@ class Look(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 4, side, side) RGB and alpha -> runs (B, 4, P, RUN) from inside to outside, and which exist, (B, P)."""
         alpha = pixels[:, 3] - 0.5
-        rows, columns = alpha[:, ::2], alpha[:, :, ::2]
+        rows, columns = alpha[:, :: self.every], alpha[:, :, :: self.every]
         near, far, last = 1, RUN - 2, RUN - 1  # a run's second pixel is inside and its last but one outside
         left, right = rows[:, :, near : near - last], rows[:, :, far : far - last]
         upper, lower = columns[:, near : near - last], columns[:, far : far - last]
@@ -71,7 +80,8 @@ class Rim(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks = nn.ModuleList([Look(2 * SIDE, PROFILES[0]), Look(SIDE, PROFILES[1])])
+        self.looks = nn.ModuleList([Look(SIZE, PROFILES[0]), Look(SIZE // 2, PROFILES[1])])
+        self.closer = nn.ModuleList([Look(CLOSE, PROFILES[0], every=4), Look(CLOSE // 2, PROFILES[1])])
         self.features = nn.Sequential(nn.Linear(4 * RUN, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU())
         self.trust = nn.Linear(WIDTH, 1)
         self.consensus = nn.Sequential(nn.Linear(WIDTH + 2 * 3 * len(PAIRS), 32), nn.ReLU(), nn.Linear(32, 1))
@@ -79,8 +89,9 @@ class Rim(nn.Module):
         self.register_buffer("bins", torch.arange(BINS, dtype=torch.float32), persistent=False)
 
     def forward(self, full: Tensor, half: Tensor) -> Tensor:
-        """RGB and alpha 0..1 of the crop, (B, 4, 2 SIDE, 2 SIDE), and the same at half size -> (B, outputs)."""
-        runs, exist = zip(*(look(crop) for look, crop in zip(self.looks, (full, half), strict=True)), strict=True)
+        """RGB and alpha 0..1 of the crop, (B, 4, S, S), S `SIZE` or `CLOSE`, and at half size -> (B, outputs)."""
+        looks = self.closer if full.shape[-1] == CLOSE else self.looks
+        runs, exist = zip(*(look(crop) for look, crop in zip(looks, (full, half), strict=True)), strict=True)
         profiles, there = torch.cat(runs, 2), torch.cat(exist, 1)
         seen = self.features(profiles.permute(0, 2, 3, 1).flatten(2) - 0.5)  # (B, P, WIDTH)
         belief = self.trust(seen)[..., 0]  # (B, P)
@@ -137,13 +148,13 @@ def _regress(sample: _Samples, trust: Tensor) -> _Curve:
     return _Curve((change + PRIOR * mean[..., None]) / (seen + PRIOR), seen / (seen + PRIOR), mean)
 
 
-def _runs(side: int) -> tuple[Tensor, Tensor]:
+def _runs(side: int, every: int) -> tuple[Tensor, Tensor]:
     """First pixels and strides of the runs of a flattened picture: rightwards, leftwards, down and up.
 
-    Those of every other row and column: the rim passes through the others in between.
+    Those of some rows and columns: the rim passes through the others in between.
     """
     pixels = torch.arange(side * side).view(side, side)
     last = RUN - 1
-    starts = [pixels[::2, :-last], pixels[::2, last:], pixels[:-last, ::2], pixels[last:, ::2]]
+    starts = [pixels[::every, :-last], pixels[::every, last:], pixels[:-last, ::every], pixels[last:, ::every]]
     strides = [torch.full((start.numel(),), stride) for start, stride in zip(starts, (1, -1, side, -side), strict=True)]
     return torch.cat([start.flatten() for start in starts]), torch.cat(strides)

@@ -18,6 +18,7 @@ class Estimator(Protocol):
 
     name: str
     side: int  # of the thumbnails that it looks at, in pixels
+    close: int | None  # that of the crop where a ready composite has more to show, if it looks at that from near
 
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """Curves of ``samples`` levels; None where there is nobody, or no answer."""
@@ -54,8 +55,9 @@ class SteadyEstimator:
         in_time = 0 <= frame.seconds - self._seconds < self._interval * self.patience
         changed = frame.cut or np.abs(light - self._light).max() > CHANGE * self.patience
         if self._answer is None or not in_time or changed:
-            thumbnails = make_thumbnails(frame.rgb, matte, backdrop, self._estimator.side)
-            self._answer = self._estimator.estimate(thumbnails, frame.levels)
+            asked = self._estimator
+            thumbnails = make_thumbnails(frame.rgb, matte, backdrop, asked.side, asked.close)
+            self._answer = asked.estimate(thumbnails, frame.levels)
             self._light, self._seconds = light, frame.seconds
             self.asked += 1
         return self._answer
