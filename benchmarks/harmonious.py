@@ -15,9 +15,9 @@ from video_harmonizer import weights
 from video_harmonizer.assemble import choose_device
 from video_harmonizer.engine import make_engine
 from video_harmonizer.errors import InputError
-from video_harmonizer.frame import Matte
+from video_harmonizer.evaluation.evaluate import answer_of
 from video_harmonizer.harmonizers.estimator import load_estimator
-from video_harmonizer.thumbnails import make_thumbnails
+from video_harmonizer.iharmony4 import Sample
 from video_harmonizer.tone import quantize
 from video_harmonizer.training.photographs import Photographs
 
@@ -32,12 +32,13 @@ def main(
     at_least(1, count=count)
     engine = make_engine("auto", choose_device("auto"))
     estimator = load_estimator(harmonizer, harmonizer_weights or weights.path(harmonizer), engine)
-    photographs = Photographs(data, "val")
+    answer, photographs = answer_of(estimator), Photographs(data, "val")
     rows = [row for row in photographs.rows if row.mask]
     changes = []
     for row in rows[:: max(1, len(rows) // count)][:count]:
         rgb, mask = photographs.images[row.image], photographs.masks[row.mask]
-        curves = estimator.estimate(make_thumbnails(rgb, Matte(mask), rgb), 256)
+        sample = Sample(rgb, mask, rgb)
+        curves = answer(sample, sample)
         if curves is not None:
             inside = rgb[mask > 127].astype(int)
             changed = np.stack([quantize(curves.table)[c][inside[:, c]] for c in range(3)], 1)

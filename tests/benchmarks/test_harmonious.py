@@ -10,7 +10,7 @@ from benchmarks import harmonious
 from benchmarks.harmonious import main
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
-from video_harmonizer.thumbnails import Thumbnails
+from video_harmonizer.thumbnails import SIZE, Thumbnails
 
 
 def test_masked_validation_photographs_are_counted(data: Path, capsys: pytest.CaptureFixture[str]):
@@ -22,6 +22,8 @@ class Lighter:
     """Makes everything ten levels lighter."""
 
     name = "lighter"
+    side = SIZE
+    close: int | None = None
 
     def estimate(self, thumbnails: Thumbnails, samples: int) -> ToneCurves:
         return ToneCurves(ToneCurves.identity(samples).table + np.float32(10 / 255))
