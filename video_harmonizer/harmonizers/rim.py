@@ -81,6 +81,7 @@ class Rim(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.looks = nn.ModuleList([Look(SIZE, PROFILES[0]), Look(SIZE // 2, PROFILES[1])])
+        # of every fourth row as many runs as of every other at `SIZE`, which it learnt with: of more it judges worse
         self.closer = nn.ModuleList([Look(CLOSE, PROFILES[0], every=4), Look(CLOSE // 2, PROFILES[1])])
         self.features = nn.Sequential(nn.Linear(4 * RUN, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU())
         self.trust = nn.Linear(WIDTH, 1)
