@@ -64,8 +64,8 @@ def _open(text: str, wish: Wish, as_mask: bool) -> Source:
     # window that opens after it freezes).
     if not text:
         raise InputError("source: no name; give a video file, a picture, a folder of pictures or a camera's number")
-    if re.match(r"\w{2,}:/", text):
-        raise InputError(f"{text}: addresses are not read; download it first")
+    if address := re.match(r"(\w{2,}):/+(.*)", text):  # of which a path keeps one slash
+        raise InputError(f"{address[1]}://{address[2]}: addresses are not read; download it first")
     camera = re.fullmatch(r"(?:/dev/video)?(\d+)", text)
     if camera and (text.startswith("/") or not Path(text).exists()):  # folders of pictures may be called 2024
         from video_harmonizer.sources.webcam import WebcamSource
