@@ -10,7 +10,7 @@ from video_harmonizer.engine import make_engine
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.harmonizers.estimator import load_estimator
 from video_harmonizer.matting.rvm import RVMMatting, load_rvm
-from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
+from video_harmonizer.thumbnails import CLOSE, SIZE, Thumbnails, make_thumbnails
 
 LEVELS = slice(0, None, 51)  # 0, 51, ... 255
 # of red, green and blue at these levels, in levels
@@ -26,6 +26,12 @@ CURVES = {
         [0.0, 55.6, 105.4, 156.0, 204.9, 255.0],
     ],
 }
+# the same of CurveNet's that saw the crop from near
+NEAR = [
+    [11.5, 94.8, 153.9, 199.5, 237.4, 247.9],
+    [10.5, 82.3, 140.3, 185.1, 229.3, 241.6],
+    [2.6, 60.1, 112.4, 162.8, 211.6, 234.5],
+]
 # alpha's mean in each of 6x6 tiles, in percent
 ALPHA = [
     [39, 8, 72, 30, 9, 3],
@@ -37,14 +43,14 @@ ALPHA = [
 ]
 
 
-def composite() -> Thumbnails:
+def composite(close: int | None = None) -> Thumbnails:
     """A photograph whose middle was made darker and bluer."""
     picture = data.astronaut()
     mask = np.zeros(picture.shape[:2], np.uint8)
     cv2.ellipse(mask, (256, 256), (128, 170), 0, 0, 360, 255, -1)
     changed = 255 * (picture / 255) ** (1.8, 1.5, 1.1)
     foreign = np.where(mask[..., None] > 0, np.rint(changed), picture).astype(np.uint8)
-    thumbnails = make_thumbnails(foreign, Matte(mask), foreign)
+    thumbnails = make_thumbnails(foreign, Matte(mask), foreign, SIZE, close)
     assert thumbnails is not None
     return thumbnails
 
@@ -55,6 +61,15 @@ def test_curves_are_those_that_were_measured(name: str):
     curves = estimator.estimate(composite(), 256)
     assert curves is not None
     np.testing.assert_allclose(255 * curves.table[:, LEVELS], CURVES[name], rtol=0, atol=1)
+
+
+def test_curves_from_near_are_those_that_were_measured():
+    estimator = load_estimator("curvenet", weights.path("curvenet"), make_engine("torch", "cpu", "fp32"))
+    seen = composite(estimator.close)
+    assert len(seen.foreground) == CLOSE
+    curves = estimator.estimate(seen, 256)
+    assert curves is not None
+    np.testing.assert_allclose(255 * curves.table[:, LEVELS], NEAR, rtol=0, atol=1)
 
 
 def test_mattes_are_those_that_were_measured():

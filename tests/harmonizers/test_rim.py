@@ -10,15 +10,15 @@ from video_harmonizer.thumbnails import CLOSE, SIZE
 FULL = SIZE
 
 
-def square(first: int = 80, last: int = 176) -> torch.Tensor:
-    """(1, 1, FULL, FULL), 1 in the rows and columns from first to last."""
-    mask = torch.zeros(1, 1, FULL, FULL)
+def square(first: int = 80, last: int = 176, side: int = FULL) -> torch.Tensor:
+    """(1, 1, side, side), 1 in the rows and columns from first to last."""
+    mask = torch.zeros(1, 1, side, side)
     mask[..., first:last, first:last] = 1
     return mask
 
 
 def look(picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """What the rim tells of a picture (B, 3, FULL, FULL) and its mask."""
+    """What the rim tells of a picture (B, 3, S, S) and its mask."""
     crop = torch.cat([picture, mask], 1)
     return Rim()(crop, F.avg_pool2d(crop, 2))
 
@@ -85,10 +85,12 @@ def test_the_whole_rim_is_looked_at_where_it_is_longer_than_what_is_taken():
         assert counts.min() > PROFILES[0] / 12
 
 
+@pytest.mark.parametrize("side", [SIZE, CLOSE])
 @pytest.mark.parametrize("strip", [0, 1])
-def test_a_strip_of_one_pixel_shows_at_full_size(strip: int):
+def test_a_strip_of_one_pixel_shows_at_full_size(strip: int, side: int):
     """At half size it would be mixed with its neighbour."""
-    mask, kept = square(), square(80 - strip, 176 + strip)  # a strip of the foreground kept its own colour outside
+    # a strip of the foreground kept its own colour outside
+    mask, kept = square(80, 176, side), square(80 - strip, 176 + strip, side)
     foreign, own, scene = 3 / (BINS - 1), 9 / (BINS - 1), 1.0
     picture = foreign * mask + own * (kept - mask) + scene * (1 - kept)
     with torch.no_grad():
@@ -98,17 +100,13 @@ def test_a_strip_of_one_pixel_shows_at_full_size(strip: int):
 
 def test_a_closer_look_sees_the_same_at_twice_the_size():
     """As many runs, spread over as much of the rim, as long in pixels."""
-    colors = torch.rand(1, 3, 1, 1)
+    colors = torch.tensor([0.2, 0.9, 0.4]).view(1, 3, 1, 1)
     small = torch.cat([colors * square() + (1 - colors) * (1 - square()), square()], 1)
     large = F.interpolate(small, (CLOSE, CLOSE))
     rim = Rim()
     with torch.no_grad():
         found, near = rim(small, F.avg_pool2d(small, 2)), rim(large, F.avg_pool2d(large, 2))
     assert near.sub(found).abs().max() < 0.02 * found.abs().max()
-    strip = F.pad(small[..., 1:], (0, 1))  # which is half as wide at half the size
-    with torch.no_grad():
-        large[..., ::2] = F.interpolate(strip, (CLOSE, CLOSE))[..., ::2]
-        assert rim(large, F.avg_pool2d(large, 2)).sub(near).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])

@@ -5,7 +5,7 @@ import pytest
 
 from video_harmonizer.frame import Frame, Matte, ToneCurves
 from video_harmonizer.temporal.steady import CHANGE, INTERVAL, SteadyEstimator
-from video_harmonizer.thumbnails import SIZE, Thumbnails
+from video_harmonizer.thumbnails import CLOSE, SIZE, Thumbnails
 
 HEIGHT, WIDTH = 60, 80
 RATE = 30
@@ -55,6 +55,24 @@ def test_steady_light_is_looked_at_every_half_second():
         round(INTERVAL * RATE),
         round(2 * INTERVAL * RATE),
     ]
+
+
+def test_ready_composite_is_shown_from_near_and_one_that_is_pasted_here_is_not():
+    sides: list[int] = []
+
+    class Looking(Counting):
+        close: int | None = CLOSE
+
+        def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
+            assert thumbnails is not None
+            sides.append(len(thumbnails.foreground))
+            return super().estimate(thumbnails, samples)
+
+    rgb, alpha = np.zeros((600, 800, 3), np.uint8), np.zeros((600, 800), np.uint8)
+    alpha[:, :400] = 255
+    for scene in (rgb, rgb.copy()):
+        SteadyEstimator(Looking()).estimate(Frame(rgb, 0, 0.0), Matte(alpha), scene)
+    assert sides == [CLOSE, SIZE]
 
 
 def test_between_estimates_the_last_answer_stands():
