@@ -145,6 +145,30 @@ def test_ready_composite_is_shown_as_it_is():
     assert np.array_equal(thumbnails.background, shrink(composite, SIZE))
 
 
+def test_they_know_whether_the_composite_was_given():
+    picture = photograph(512, 1024)
+    ready, pasted = (make_thumbnails(picture, standing(), scene) for scene in (picture, plain((0, 0, 0))))
+    assert ready is not None
+    assert pasted is not None
+    assert (ready.ready, pasted.ready) == (True, False)
+
+
+def test_recoloured_their_foreground_alone_has_other_colours():
+    picture = photograph(512, 1024)
+    thumbnails = make_thumbnails(picture, standing(), picture)
+    assert thumbnails is not None
+    table = np.stack([np.arange(256)[::-1], np.arange(256), np.full(256, 7)]).astype(np.uint8)
+    after = thumbnails.recolored(table)
+    for name in ("foreground", "background"):
+        before, now = getattr(thumbnails, name), getattr(after, name)
+        mask = getattr(thumbnails, f"{name}_mask")
+        assert getattr(after, f"{name}_mask") is mask
+        assert np.array_equal(now[mask == 0], before[mask == 0])
+        wanted = np.stack([255 - before[..., 0], before[..., 1], np.full_like(before[..., 2], 7)], -1)
+        assert np.array_equal(now[mask == 255], wanted[mask == 255])
+    assert after.ready
+
+
 def test_nobody_gives_no_thumbnails():
     empty = np.zeros((300, 400), np.uint8)
     speck, faint = empty.copy(), np.full_like(empty, 127)

@@ -1,6 +1,6 @@
 """The small pictures that an estimator sees: the same function makes them in training and in the live path."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,6 +22,23 @@ class Thumbnails:
     foreground_mask: np.ndarray  # (C, C) uint8, 255 = foreground
     background: np.ndarray  # (S, S, 3) uint8 RGB, the whole composite
     background_mask: np.ndarray  # (S, S) uint8, 255 = foreground
+    ready: bool = False  # the composite was given, not pasted here: its rim may tell what became of the colours
+
+    def pictures(self) -> dict[str, np.ndarray]:
+        """The four by their names, in the order in which networks take them."""
+        return {
+            "foreground": self.foreground,
+            "foreground_mask": self.foreground_mask,
+            "background": self.background,
+            "background_mask": self.background_mask,
+        }
+
+    def recolored(self, table: np.ndarray) -> "Thumbnails":
+        """As they are once the foreground's colours went through a table, (3, 256) uint8."""
+        lut = np.ascontiguousarray(table.T)[None]
+        foreground = paste(cv2.LUT(self.foreground, lut), self.foreground_mask, self.foreground)
+        background = paste(cv2.LUT(self.background, lut), self.background_mask, self.background)
+        return replace(self, foreground=foreground, background=background)
 
 
 def make_thumbnails(
@@ -51,11 +68,12 @@ def make_thumbnails(
     top, bottom = box[0] * height // size, -(-box[1] * height // size)
     left, right = box[2] * width // size, -(-box[3] * width // size)
     crop = np.s_[top:bottom, left:right]
-    closer = scene is None and (bottom - top) * (right - left) > size * size
+    ready = scene is None
+    closer = ready and (bottom - top) * (right - left) > size * size
     near_size = close if close and closer else size
     near = _sampled(matte.alpha[crop], near_size)
     foreground = _composed(person[crop], near, None if scene is None else scene[crop], near_size)
-    return Thumbnails(foreground, _averaged(near, near_size), _composed(person, alpha, scene, size), mask)
+    return Thumbnails(foreground, _averaged(near, near_size), _composed(person, alpha, scene, size), mask, ready)
 
 
 def _composed(person: np.ndarray, sampled: np.ndarray, scene: np.ndarray | None, size: int) -> np.ndarray:

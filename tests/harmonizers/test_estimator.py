@@ -76,6 +76,51 @@ def test_larger_crop_is_shown_to_the_network_as_it_is():
         assert np.array_equal(np.rint(255 * shown[1][0, 0].numpy()), seen.foreground_mask)
 
 
+class Squaring(Answering):
+    """Stands in for CurveNet: always the same curve."""
+
+    knots = staticmethod(CurveNet.knots)
+
+    def __init__(self) -> None:
+        super().__init__(torch.linspace(0, 1, 33).square().expand(3, 33))
+
+
+@pytest.mark.parametrize("samples", [256, 65536])
+def test_ready_composite_is_looked_at_again_with_its_new_colours(samples: int):
+    seen = replace(thumbnails(), ready=True)
+    network = Squaring()
+    curves = CurveEstimator(curve_checkpoint(network, "curvenet"), CPU).estimate(seen, samples)
+    assert curves is not None
+    first, second = network.shown
+    for place, picture, mask in (
+        (0, seen.foreground, seen.foreground_mask),
+        (2, seen.background, seen.background_mask),
+    ):
+        level, alpha = picture / 255, mask[..., None] / 255
+        mixed = (1 - alpha) * level + alpha * level**2
+        np.testing.assert_allclose(second[place][0].permute(1, 2, 0), mixed, rtol=0, atol=1.1 / 255)
+        assert second[place + 1].equal(first[place + 1])
+    level = np.linspace(0, 1, samples) ** 2
+    np.testing.assert_allclose(curves.table, np.tile((level + level**2) / 2, (3, 1)), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "ready"), [("curvenet", False), ("s2crnet", True)])
+def test_others_are_looked_at_once(name: str, ready: bool):
+    network = Squaring()
+    curves = CurveEstimator(curve_checkpoint(network, name), CPU).estimate(replace(thumbnails(), ready=ready), 256)
+    assert curves is not None
+    assert len(network.shown) == 1
+    np.testing.assert_allclose(curves.table[0], np.linspace(0, 1, 256) ** 2, rtol=0, atol=1e-3)
+
+
+def test_answer_that_is_not_finite_is_not_looked_at_again():
+    network = Squaring()
+    network.parameters_given = torch.full((3, 33), torch.nan)
+    seen = replace(thumbnails(), ready=True)
+    assert CurveEstimator(curve_checkpoint(network, "curvenet"), CPU).estimate(seen, 256) is None
+    assert len(network.shown) == 1
+
+
 @pytest.mark.parametrize("samples", [256, 65536])
 def test_curves_are_the_networks_cascade_at_every_level(samples: int):
     pieces = torch.rand(2, 3, 64, generator=torch.Generator().manual_seed(0))
@@ -192,7 +237,7 @@ def test_our_own_files_say_which_variant_they_are(tmp_path: Path, stages: int, s
     network = S2CRNet(stages)
     about = {"network": "s2crnet", "stages": str(stages), "semantic": str(semantic).lower()}
     save_file(network.state_dict(), tmp_path / "ours.safetensors", about)
-    given = [torch.from_numpy(picture)[None] for picture in vars(thumbnails()).values()]
+    given = [torch.from_numpy(picture)[None] for picture in thumbnails().pictures().values()]
     step = load_estimator("s2crnet", tmp_path / "ours.safetensors", CPU).step
     as_floats = [picture.movedim(-1, 1) if picture.ndim == 4 else picture[:, None] for picture in given]
     with torch.no_grad():

@@ -85,13 +85,8 @@ class Textbook:
         thumbnails = make_thumbnails(frame.rgb, matte, backdrop)
         if thumbnails is None:
             return None
-        pictures: tuple[np.ndarray, ...] = (
-            thumbnails.foreground,
-            thumbnails.foreground_mask,
-            thumbnails.background,
-            thumbnails.background_mask,
-        )
-        parameters = self._network.ask(*(torch.from_numpy(picture)[None].to(self._device) for picture in pictures))
+        pictures = (torch.from_numpy(picture)[None] for picture in thumbnails.pictures().values())
+        parameters = self._network.ask(*(picture.to(self._device) for picture in pictures))
         parameters[0, 0, 0, 0].item()
         return parameters
 

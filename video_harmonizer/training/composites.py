@@ -1,6 +1,6 @@
 """Synthetic composites: photographs whose foreground was given foreign colours, with the photograph as target."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
 from video_harmonizer.harmonizers.s2crnet import CLASSES
 from video_harmonizer.pixels import jpeg_round_trip
-from video_harmonizer.thumbnails import Thumbnails, make_thumbnails, shrink
+from video_harmonizer.thumbnails import make_thumbnails, shrink
 from video_harmonizer.training import perturb
 from video_harmonizer.training.photographs import Photographs, Row, fit
 from video_harmonizer.training.regions import Pieces
@@ -85,8 +85,7 @@ class CompositeDataset(Dataset):
         thumbnails = make_thumbnails(composite, Matte(given), composite, self.size)
         if thumbnails is None:
             return None
-        arrays = {field.name: getattr(thumbnails, field.name) for field in fields(Thumbnails)}
-        arrays |= {"target": shrink(target, self.size), "target_mask": shrink(mask, self.size)}
+        arrays = thumbnails.pictures() | {"target": shrink(target, self.size), "target_mask": shrink(mask, self.size)}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
         return tensors | {"label": torch.tensor(CLASSES.index("person" if person else "other"))}
 

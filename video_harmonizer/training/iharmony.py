@@ -1,7 +1,6 @@
 """iHarmony4's composites as training samples."""
 
 import logging
-from dataclasses import fields
 from pathlib import Path
 
 import cv2
@@ -63,8 +62,10 @@ class IHarmonyDataset(Dataset):
         raise InputError(f"{self.root}: none of {len(self.entries)} composites can be used; give the dataset complete")
 
     def _sample(self, thumbnails: Thumbnails, pictures: Sample) -> dict[str, Tensor]:
-        arrays = {field.name: getattr(thumbnails, field.name) for field in fields(Thumbnails)}
-        arrays |= {"target": shrink(pictures.real, self.size), "target_mask": shrink(pictures.mask, self.size)}
+        arrays = thumbnails.pictures() | {
+            "target": shrink(pictures.real, self.size),
+            "target_mask": shrink(pictures.mask, self.size),
+        }
         return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
     def _entry(self, index: int) -> Entry:
