@@ -57,52 +57,21 @@ def test_sample_is_thumbnails_and_their_target(data: Path):
     }
 
 
-def test_composite_is_its_target_but_for_the_foreground(data: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(composites, "COMPRESSED", 0)
+def test_composite_is_its_target_but_for_the_foreground(data: Path):
     supply = dataset(data)
     clean, foreign = 0, 0
     for index in range(60):
         sample = {name: value.numpy() for name, value in supply[index].items()}
         difference = np.abs(sample["background"].astype(int) - sample["target"])
         outside, inside = sample["target_mask"] == 0, sample["target_mask"] > 127
-        assert difference[outside].mean() < 14  # of noise, which some composites have
+        assert difference[outside].mean() < 14  # of noise and compression, which some composites have
         clean += difference[outside].max() <= 1  # a level of dither
         foreign += difference[inside].mean() > difference[outside].mean() + 2
-    assert clean >= 36  # 75 % are without noise
+    assert clean >= 24  # 56 % are without noise and compression
     assert foreign >= 36  # most: few are harmonious, and some looks are gentle
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_a_share_of_the_composites_have_been_jpegs(data: Path, monkeypatch: pytest.MonkeyPatch, share: float):
-    stored = []
-
-    def round_trip(picture: np.ndarray, quality: int) -> np.ndarray:
-        stored.append(quality)
-        return picture
-
-    monkeypatch.setattr(composites, "COMPRESSED", share)
-    monkeypatch.setattr(composites, "jpeg_round_trip", round_trip)
-    supply = dataset(data)
-    for index in range(60):
-        supply[index]
-    assert abs(len(stored) / 60 - share) < 0.2
-    assert all(40 <= quality <= 95 for quality in stored)
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_hand_drawn_masks_are_pasted_with_soft_edges_or_without(
-    data: Path, monkeypatch: pytest.MonkeyPatch, share: float
-):
-    monkeypatch.setattr(composites, "PASTED_HARD", share)
-    monkeypatch.setattr(composites, "AS_LARGE", 1)
-    supply = CompositeDataset(Photographs(data, "train"), read_luts(data)[0], SIDE, 0, Mixture(moved=0, clean_cut=0))
-    masks = [supply[index]["target_mask"].numpy() for index in range(60)]
-    hard = np.mean([np.isin(mask, (0, 255)).all() for mask in masks])
-    assert hard < 0.1 if share == 0 else hard > 0.6  # a quarter are not drawn by hand
-
-
-def test_untouched_samples_are_harmonious_already(data: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(composites, "COMPRESSED", 0)
+def test_untouched_samples_are_harmonious_already(data: Path):
     photographs, luts = Photographs(data, "train"), read_luts(data)[0]
     share = {}
     for untouched in (0.0, 1.0):
@@ -111,7 +80,7 @@ def test_untouched_samples_are_harmonious_already(data: Path, monkeypatch: pytes
         changes = [(sample["background"].float() - sample["target"]).abs().max() for sample in samples]
         share[untouched] = sum(change <= 1 for change in changes) / 100  # a level of dither
     assert share[0.0] < 0.1  # some changes are small
-    assert share[1.0] > 0.4  # the others moved, or have noise
+    assert share[1.0] > 0.3  # the others moved, or have noise or compression
 
 
 def test_what_is_left_as_it_is_gets_no_light_from_one_side(data: Path, monkeypatch: pytest.MonkeyPatch):

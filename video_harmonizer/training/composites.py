@@ -19,9 +19,7 @@ from video_harmonizer.training.regions import Pieces
 
 WORK = (0.8, 1.4)  # sides of thumbnails: how large the pictures are that are composed; photographs are of all sizes
 AS_LARGE = 0.5  # of them are as large as the thumbnails, as when a dataset is resized before all else
-PASTED_HARD = 0.6  # of the masks drawn by hand have no soft edges when the foreground is pasted, as in iHarmony4
 HARD = 0.3  # of the masks are given without soft edges, as iHarmony4's are; in the others the rim's pixels are shared
-COMPRESSED = 0.5  # of the composites have been JPEGs, as iHarmony4's are
 DYED = 0.5  # of the people may get some of their clothes in another colour, if a place that is not skin is hit
 TRANSFERRED = 0.55  # of the foreign foregrounds have another foreground's colours, the others are graded
 LIKENESS = 0.7  # least correlation of a channel before and after: below, no curve leads back
@@ -171,7 +169,7 @@ class CompositeDataset(Dataset):
         # dithered: gaps between levels would betray what was changed, and thumbnails of real composites have none
         dither = random.random(composite.shape, np.float32)
         levels = np.minimum(composite.clip(0, 1) * 255 + dither, 255).astype(np.uint8)
-        if random.random() < COMPRESSED:
+        if random.random() < 0.25:
             levels = jpeg_round_trip(levels, quality=int(random.integers(40, 96)))
         return levels, mask, np.rint(_over(scene, foreground, mask) * 255).astype(np.uint8)
 
@@ -273,8 +271,6 @@ def _drawn_by_hand(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
     if random.random() < 0.5:  # an unsteady hand
         wobble = random.normal(0, random.uniform(0.2, 1), (8, 8)).astype(np.float32)
         distance += cv2.resize(wobble, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    if random.random() < PASTED_HARD:
-        return np.where(distance > 0, np.uint8(255), np.uint8(0))
     return np.rint(255 * (distance + 0.5).clip(0, 1)).astype(np.uint8)
 
 
