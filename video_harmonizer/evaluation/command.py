@@ -86,6 +86,6 @@ def _notes(facts: dict[str, Any]) -> list[str]:
     return [
         f"{facts['harmonizer']}{of}, {facts['split']} split. {CONVENTIONS[facts['resolution']]}",
         METRICS,
-        f"{facts['seconds']:.0f} s, estimator {facts['estimator_ms']:.1f} ms a picture on {facts['device']}; "
+        f"{facts['seconds']:.0f} s, {facts['estimator_ms']:.1f} ms an estimate for a video on {facts['device']}; "
         f"{facts['skipped']} skipped, {facts['without_curves']} without curves.",
     ]

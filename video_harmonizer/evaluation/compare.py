@@ -30,7 +30,7 @@ from video_harmonizer.weights.registry import REGISTRY
 NAMES: tuple[Harmonizer, ...] = ("reinhard", "s2crnet", "curvenet", "duconet")  # as the rows go
 COST_NOTE = (
     "params: millions of parameters; GMACs: 10^9 multiply-accumulates of convolutions and matrix products in one "
-    "estimate; ms: median time of one estimate, thumbnails to curves; {device} with {engine} in {precision}."
+    "estimate; ms: median time of one for a video, thumbnails to curves; {device} with {engine} in {precision}."
 )
 CEILING_NOTE = (
     f"{CEILING}: fitted to the target itself, the closest of all rising curves (isotonic regression a channel): what "

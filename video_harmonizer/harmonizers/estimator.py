@@ -47,6 +47,8 @@ class CurveEstimator:
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """The whole cascade, sampled at ``samples`` levels, clipped to 0..1 and made monotone.
 
+        CurveNet looks at a ready composite twice: at a second look its rim shows what the first left, or overdid.
+
         Raw pieces may be negative; a tone curve that falls would turn a shade around, so it rests instead. The less is
         seen of the scene, if it is little, the less is changed.
 
