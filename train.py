@@ -126,6 +126,8 @@ def main(arguments: Sequence[str]) -> None:
     try:
         with endings_as_ctrl_c():
             train(read_settings(arguments))
+        if torch.distributed.is_initialized():  # Gloo's threads abort an interpreter that ends before they do
+            torch.distributed.destroy_process_group()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
