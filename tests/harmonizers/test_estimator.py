@@ -77,18 +77,23 @@ def test_larger_crop_is_shown_to_the_network_as_it_is():
 
 
 class Squaring(Answering):
-    """Stands in for CurveNet: always the same curve."""
+    """Stands in for CurveNet: goes so far towards the square of each level, one answer after the other."""
 
     knots = staticmethod(CurveNet.knots)
 
-    def __init__(self) -> None:
-        super().__init__(torch.linspace(0, 1, 33).square().expand(3, 33))
+    def __init__(self, *shares: float) -> None:
+        super().__init__(torch.linspace(0, 1, 33).expand(3, 33))
+        self.shares = shares
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        level = super().forward(*inputs)
+        return torch.lerp(level, level.square(), self.shares[len(self.shown) - 1])
 
 
 @pytest.mark.parametrize("samples", [256, 65536])
 def test_ready_composite_is_looked_at_again_with_its_new_colours(samples: int):
     seen = replace(thumbnails(), ready=True)
-    network = Squaring()
+    network = Squaring(1, 0.25)
     curves = CurveEstimator(curve_checkpoint(network, "curvenet"), CPU).estimate(seen, samples)
     assert curves is not None
     first, second = network.shown
@@ -101,12 +106,24 @@ def test_ready_composite_is_looked_at_again_with_its_new_colours(samples: int):
         np.testing.assert_allclose(second[place][0].permute(1, 2, 0), mixed, rtol=0, atol=1.1 / 255)
         assert second[place + 1].equal(first[place + 1])
     level = np.linspace(0, 1, samples) ** 2
-    np.testing.assert_allclose(curves.table, np.tile((level + level**2) / 2, (3, 1)), rtol=0, atol=1e-3)
+    trusted = 0.25 * 0.75  # a quarter of the first change is left, so three quarters of that are believed
+    wanted = level + trusted * (level**2 - level)
+    np.testing.assert_allclose(curves.table, np.tile(wanted, (3, 1)), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.3, 0.9), (0.0, 0.5)])
+def test_second_answer_that_changes_as_much_as_the_first_is_not_believed(shares: tuple[float, float]):
+    network = Squaring(*shares)
+    curves = CurveEstimator(curve_checkpoint(network, "curvenet"), CPU).estimate(replace(thumbnails(), ready=True), 256)
+    assert curves is not None
+    assert len(network.shown) == 2
+    level = np.linspace(0, 1, 256)
+    np.testing.assert_allclose(curves.table[0], level + shares[0] * (level**2 - level), rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(("name", "ready"), [("curvenet", False), ("s2crnet", True)])
 def test_others_are_looked_at_once(name: str, ready: bool):
-    network = Squaring()
+    network = Squaring(1)
     curves = CurveEstimator(curve_checkpoint(network, name), CPU).estimate(replace(thumbnails(), ready=ready), 256)
     assert curves is not None
     assert len(network.shown) == 1
@@ -114,8 +131,7 @@ def test_others_are_looked_at_once(name: str, ready: bool):
 
 
 def test_answer_that_is_not_finite_is_not_looked_at_again():
-    network = Squaring()
-    network.parameters_given = torch.full((3, 33), torch.nan)
+    network = Squaring(float("nan"))
     seen = replace(thumbnails(), ready=True)
     assert CurveEstimator(curve_checkpoint(network, "curvenet"), CPU).estimate(seen, 256) is None
     assert len(network.shown) == 1

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LITTLE_SCENE = 0.1  # of the picture: networks never learnt from less, and would make much of it
-SECOND_LOOK = 0.5  # of what CurveNet would still change in its own result is changed, where the rim tells of colours
 
 
 class CurveEstimator:
@@ -61,7 +60,10 @@ class CurveEstimator:
         if self._looks_twice and thumbnails.ready and np.isfinite(knots).all():
             again = self._ask(thumbnails.recolored(tone.quantize(tone.sample(knots, 256))))
             identity = np.linspace(0, 1, knots.shape[-1])
-            knots = np.concatenate([knots, identity + SECOND_LOOK * (again - identity)])
+            first, second = (np.square(answer - identity).mean() ** 0.5 for answer in (knots, again))
+            # who still wants to change as much as before was not understood, neither now nor then
+            trust = max(0.0, 1 - second / first) if first else 0.0
+            knots = np.concatenate([knots, identity + trust * (again - identity)])
         table = tone.sample(knots, samples).astype(np.float32)
         if not np.isfinite(table).all():
             if not self._warned:
