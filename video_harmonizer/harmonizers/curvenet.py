@@ -104,18 +104,18 @@ def color_statistics(foreground: Tensor, inside: Tensor, background: Tensor, out
 
     Bins are triangles, so that a colour between two bins is shared by them.
     """
-    regions = []
-    for image, mask in ((foreground, inside), (background, outside)):
-        image, mask = image[..., ::2, ::2].flatten(2), mask[..., ::2, ::2].flatten(2)  # every fourth pixel will do
-        weight = mask / (mask.sum(-1, keepdim=True) + 1e-4)
-        place = image * (BINS - 1)
-        histogram = [(F.relu(1 - (place - center).abs()) * weight).sum(-1) for center in range(BINS)]
-        mean = (image * weight).sum(-1)
-        deviation = (((image - mean[..., None]).square() * weight).sum(-1) + 1e-6).sqrt()
-        regions.append([*histogram, mean, deviation])  # each (B, 3)
-    ours, theirs = regions
-    scaled = [BINS / 4 * part for part in ours[:BINS] + theirs[:BINS]]
-    red, green, blue = (theirs[BINS] - ours[BINS]).split(1, 1)
+    pictures, masks = torch.stack([foreground, background], 1), torch.stack([inside, outside], 1)
+    image, mask = pictures[..., ::2, ::2].flatten(3), masks[..., ::2, ::2].flatten(3)  # every fourth pixel will do
+    weight = mask / (mask.sum(-1, keepdim=True) + 1e-4)  # (B, 2, 1, P)
+    bins = torch.arange(BINS, dtype=image.dtype, device=image.device)[:, None]
+    shares = F.relu(1 - (image[..., None, :] * (BINS - 1) - bins).abs())  # (B, 2, 3, BINS, P)
+    histograms = (shares @ weight[..., None])[..., 0]
+    mean = (image * weight).sum(-1)
+    deviation = (((image - mean[..., None]).square() * weight).sum(-1) + 1e-6).sqrt()
+    moments = torch.stack([mean, deviation], 2)  # (B, 2, 2, 3)
+    ours, theirs = moments.unbind(1)
+    red, green, blue = (theirs - ours)[:, 0].split(1, 1)
     opponents = torch.cat([red + green + blue, red - green, 2 * blue - red - green], 1)
-    ratios = [torch.log((theirs[k] + 0.02) / (ours[k] + 0.02)) for k in (BINS, BINS + 1)]
-    return torch.cat([*scaled, *ours[BINS:], *theirs[BINS:], opponents, *ratios], 1)
+    ratios = torch.log((theirs + 0.02) / (ours + 0.02))
+    scaled = BINS / 4 * histograms.transpose(2, 3)
+    return torch.cat([scaled.flatten(1), moments.flatten(1), opponents, ratios.flatten(1)], 1)
