@@ -38,6 +38,10 @@ def test_camera_that_moves_makes_no_cuts():
     assert cuts_in([place(ROOM, 3 * n) for n in range(100)]) == []
 
 
+def test_quick_pan_is_taken_for_a_cut_once_at_most():
+    assert len(cuts_in([place(ROOM, 40 * n) for n in range(20)])) == 1
+
+
 def test_somebody_who_steps_before_the_camera_is_no_cut():
     pictures = []
     for n in range(40):

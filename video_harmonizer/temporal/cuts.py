@@ -38,7 +38,7 @@ class CutDetector:
             return frame
         change = float(np.abs(self._last - last).mean())
         if change > max(CHANGE, SUDDEN * self._usual) and _correlation(last, self._last) < ALIKE:
-            self._usual = 0.0
+            self._usual = change / SUDDEN  # or a quick pan would be a cut at every frame
             return replace(frame, cut=True)
         self._usual += WEIGHT * (change - self._usual)
         return frame
