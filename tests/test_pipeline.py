@@ -347,15 +347,24 @@ def test_ctrl_c_finishes_what_was_made():
     assert (done.frames_out, done.interrupted, sink.ends, source.closed) == (2, True, ["close what there is"], 1)
 
 
+class Scenes(SolidColor):
+    """Another photograph from the third frame on."""
+
+    pictures = np.random.default_rng(0).integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
+
+    def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+        return self.pictures[int(frame.index >= 2)].copy()
+
+
+def test_shot_that_changes_before_and_behind_the_person_at_once_begins_once(monkeypatch: pytest.MonkeyPatch):
+    sink, subject = FakeSink(), pipeline(FakeEstimator([0.0, 0.0, 1.0, 0.0]), smoothing=100)
+    subject.background = Scenes((0, 0, 0))
+    monkeypatch.setattr(subject.cuts, "marked", lambda frame: replace(frame, cut=frame.index == 2))
+    run(FakeSource([50] * 4), subject, [("harmonized", sink)])
+    assert [level > 200 for level, _ in sink.pictures] == [False, False, True, True]
+
+
 def test_another_shot_behind_the_person_begins_with_its_own_curves():
-    class Scenes(SolidColor):
-        """Another photograph from the third frame on."""
-
-        pictures = np.random.default_rng(0).integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
-
-        def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
-            return self.pictures[int(frame.index >= 2)]
-
     lifts = [0.0, 0.0, 1.0, 1.0]
     sink, subject = FakeSink(), pipeline(FakeEstimator(lifts), smoothing=100)
     subject.background = Scenes((0, 0, 0))

@@ -105,7 +105,8 @@ class Pipeline:
         if self.strength and self._backdrop is not backdrop:
             self._backdrop = backdrop
             scene = replace(frame, rgb=backdrop, cut=False)
-            frame = replace(frame, cut=frame.cut or timed("background", self.scene_cuts.marked, scene).cut)
+            scene_cut = timed("background", self.scene_cuts.marked, scene).cut  # it has to see every scene
+            frame = replace(frame, cut=frame.cut or scene_cut)
         estimate = timed("estimate", self.estimator.estimate, frame, matte, backdrop)
         if frame.cut:
             self.smoother.reset()
