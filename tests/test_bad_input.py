@@ -297,8 +297,9 @@ def test_pictures_that_are_there_are_not_mixed_with_new_ones(refusal: Callable[.
         assert refusal(*video("talk.mp4", "-o", output)).startswith(f"{output}: 00003.png is there already; ")
 
 
-def test_output_name_that_is_too_long_is_refused(refusal: Callable[..., str]):
-    message = refusal(*image("photo.png", "-o", "a" * 300 + ".png"))
+@pytest.mark.parametrize("length", [245, 300])  # the first leaves no room for what an unfinished file is called
+def test_output_name_that_is_too_long_is_refused(refusal: Callable[..., str], length: int):
+    message = refusal(*image("photo.png", "-o", "a" * length + ".png"))
     assert "it can't be written (File name too long); give another place" in message
 
 

@@ -24,8 +24,8 @@ class StagedFile:
     def __init__(self, path: Path, inputs: Iterable[Path] = ()) -> None:
         check_output_file(path, inputs)
         self.final = path.resolve()  # through a link to the file it stands for
-        self.path = free_name(self.final.with_name(f"{self.final.stem}.partial{self.final.suffix}"))
         try:
+            self.path = free_name(self.final.with_name(f"{self.final.stem}.partial{self.final.suffix}"))
             self.path.open("xb").close()
         except OSError as error:
             raise cannot_write(path, error) from None
