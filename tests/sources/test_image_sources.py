@@ -90,6 +90,12 @@ def test_a_sequence_is_read_in_natural_order(tmp_path, pattern):
     assert (source.info.frames, source.info.rate) == (4, 50)
 
 
+def test_brackets_in_a_pattern_stand_for_themselves(tmp_path):
+    for name in ("shot[1]_0.png", "shot[1]_1.png", "shot1_0.png"):
+        save(tmp_path / name, RGB)
+    assert ImageSequenceSource(tmp_path / "shot[1]_*.png").info.frames == 2
+
+
 def test_pictures_of_another_size_or_depth_are_refused_with_both(tmp_path):
     save(tmp_path / "0.png", RGB)
     save(tmp_path / "1.png", RGB[:24])

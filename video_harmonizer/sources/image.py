@@ -212,7 +212,8 @@ def _matching(path: Path) -> list[Path]:
         numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after))
         found = [entry for entry in _entries(path.parent) if numbered.fullmatch(entry.name)]
     else:
-        found = [entry for entry in path.parent.glob(path.name) if not _hidden(entry) or path.name.startswith(".")]
+        entries = path.parent.glob(path.name.replace("[", "[[]"))  # brackets stand for themselves
+        found = [entry for entry in entries if not _hidden(entry) or path.name.startswith(".")]
     return sorted(found, key=_natural)
 
 
