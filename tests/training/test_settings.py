@@ -42,6 +42,7 @@ def test_paper_s_recipe_is_the_paper_s():
     ("line", "message"),
     [
         ("batch = 0", "batch: got 0; want 1 or more"),
+        ("seed = 99999999999", "seed: got 99999999999; want less than 4294967296"),
         ("learning_rate = 0.0", "learning_rate: got 0.0; want more than 0"),
         ("ema = 1.0", "ema: got 1.0; want 0 to less than 1"),
         ("size = 100", "size: got 100; want a multiple of 32"),

@@ -79,6 +79,7 @@ class Training:
             self._want(name, getattr(self, name) >= 1, "1 or more")
         for name in ("overfit", "small_steps", "warmup", "workers", "weight_decay", "adversarial", "squared", "seed"):
             self._want(name, getattr(self, name) >= 0, "0 or more")
+        self._want("seed", self.seed < 2**32, "less than 4294967296")
         for name in ("learning_rate", "clip"):
             self._want(name, getattr(self, name) > 0, "more than 0")
         self._want("ema", 0 <= self.ema < 1, "0 to less than 1")
