@@ -124,6 +124,7 @@ def test_a_compiled_network_is_kept_and_taken_again(own_cache: Path, monkeypatch
     monkeypatch.setattr(openvino, "_convert", None)  # a second conversion would fail
     again = openvino.OpenVINOEngine("fp32").prepare(recipe(module, ones))(ones)[0]
     assert first.tolist() == again.tolist() == [[3, 3], [3, 3]]
+    assert len(list(own_cache.rglob("*.blob"))) == 1  # the second start found what the first compiled
 
 
 def test_other_weights_and_other_shapes_are_not_mistaken_for_the_kept_network():

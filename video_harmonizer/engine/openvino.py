@@ -73,6 +73,7 @@ class OpenVINOEngine:
                 log.debug("%s", error)
                 return self._by_torch(NetworkRecipe(recipe.key, lambda: (module, example)))
             _keep(model, path)
+            model = self._read(path) or model  # what is compiled of either is filed apart, and starts read
         narrow = self.precision == "bf16" and not recipe.exact
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
