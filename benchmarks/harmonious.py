@@ -36,7 +36,7 @@ def main(
     rows = [row for row in photographs.rows if row.mask]
     changes = []
     for row in rows[:: max(1, len(rows) // count)][:count]:
-        rgb, mask = photographs.images[row.image], photographs.masks[row.mask]
+        rgb, mask = photographs.images[row.image], photographs.mask_of(row)
         sample = Sample(rgb, mask, rgb)
         curves = answer(sample, sample)
         if curves is not None:

@@ -178,7 +178,7 @@ def test_masks_of_another_size_than_their_picture_work(tmp_path: Path, scale: fl
     root = make_data(tmp_path / "data", mask_scale=scale)
     supply = dataset(root)
     for row in (row for group in supply.photographs.groups for row in group):
-        assert supply.photographs.masks[row.mask].shape == supply.photographs.images[row.image].shape[:2]
+        assert supply.photographs.mask_of(row).shape == supply.photographs.images[row.image].shape[:2]
     for index in range(40):  # enough to borrow masks and to take reference colours
         assert supply[index]["target_mask"].float().mean() > 0.003 * 255
 
@@ -224,7 +224,8 @@ def test_large_photographs_are_kept_small_and_in_rgb(own_data: Path):
     photographs = Photographs(own_data, "train")
     assert photographs.images["01.png"].shape == (256, 384, 3)
     assert photographs.images["01.png"][5, 5].tolist() == [20, 100, 250]
-    assert photographs.masks["01_mask.png"].shape == (256, 384)
+    (row,) = (row for row in photographs.rows if row.image == "01.png")
+    assert photographs.mask_of(row).shape == (256, 384)
 
 
 def test_broken_pictures_are_skipped_and_counted_once(own_data: Path, caplog: pytest.LogCaptureFixture):

@@ -45,6 +45,17 @@ def test_masks_that_are_all_of_ones_are_refused(data: Path):
         Photographs(data, "train")
 
 
+def test_photographs_of_two_shapes_may_share_a_mask(data: Path):
+    cv2.imwrite(str(data / "tall.png"), np.full((90, 40, 3), 90, np.uint8))
+    with (data / "index.csv").open("a") as index:
+        index.write("own,tall.png,01_mask.png,1,train\n")
+    photographs = Photographs(data, "train")
+    rows = [row for row in photographs.rows if row.mask == "01_mask.png"]
+    assert len({photographs.mask_of(row).shape for row in rows}) == 2
+    for row in rows:
+        assert photographs.mask_of(row).shape == photographs.images[row.image].shape[:2]
+
+
 def test_an_index_as_excel_writes_it_is_read(data: Path):
     index, rows = data / "index.csv", len(Photographs(data, "train").rows)
     text = "\n".join(line.partition(",")[2] for line in index.read_text().splitlines())  # image comes first

@@ -105,7 +105,7 @@ class CompositeDataset(Dataset):
             borrowed = choice < REGIONS + BORROWED
             person = bool(row.person) and not borrowed  # under a borrowed mask is something else
             image = photographs.images[(any_row if borrowed else row).image]
-            mask = photographs.masks[row.mask]
+            mask = photographs.mask_of(row)
             mask = fit(_elsewhere(mask, random) if borrowed else mask, image)
         height, width = mask.shape
         share = random.uniform(0.7, 1.0, 2)
@@ -195,7 +195,7 @@ class CompositeDataset(Dataset):
         """(N, 3) colours of another foreground, mostly of the same kind; sometimes of anything."""
         row = group[random.integers(len(group))]
         if row.mask and random.random() < 0.75:
-            image, mask = self.photographs.images[row.image], self.photographs.masks[row.mask]
+            image, mask = self.photographs.images[row.image], self.photographs.mask_of(row)
             sparse = np.s_[:: max(1, len(image) // 96), ::3]
             colors = image[sparse][mask[sparse] > 127]
             if len(colors) > 50:

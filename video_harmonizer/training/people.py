@@ -78,7 +78,7 @@ def _drawn(photographs: Photographs) -> dict[str, np.ndarray]:
     drawn: dict[str, np.ndarray] = {}
     for row in photographs.rows:
         if row.person and row.mask:
-            mask = photographs.masks[row.mask]
+            mask = photographs.mask_of(row)
             drawn[row.image] = np.maximum(mask, drawn.get(row.image, mask))
     return drawn
 
@@ -95,8 +95,8 @@ def _portraits(photographs: Photographs, drawn: dict[str, np.ndarray], mattes: d
 def _things(photographs: Photographs, mattes: dict[str, np.ndarray], unseen: set[str]) -> list[Shot]:
     """What has a mask and is no person, in photographs other than the ``unseen``."""
     rows = [row for row in photographs.rows if row.mask and not row.person and row.image not in unseen]
-    found = [row for row in rows if _is_thing(photographs.masks[row.mask], mattes.get(row.image))]
-    return [Shot(photographs.images[row.image][None], photographs.masks[row.mask][None]) for row in found]
+    found = [row for row in rows if _is_thing(photographs.mask_of(row), mattes.get(row.image))]
+    return [Shot(photographs.images[row.image][None], photographs.mask_of(row)[None]) for row in found]
 
 
 def _clips(root: Path, held_out: tuple[str, ...], teacher: Teacher, split: str) -> dict[str, list[Shot]]:

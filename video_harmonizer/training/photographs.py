@@ -54,11 +54,13 @@ class Photographs:
         if len(self.rows) < 2 and only is None:
             raise InputError(f"{root}: {len(self.rows)} photographs in split {split!r}; want 2 or more")
         masked = [row for row in self.rows if row.mask]
-        for row in masked:
-            self.masks[row.mask] = fit(self.masks[row.mask], self.images[row.image])
         people = [row for row in masked if row.person]
         things = [row for row in masked if not row.person]
         self.groups = [group for group in (people, things) if group]
+
+    def mask_of(self, row: Row) -> np.ndarray:
+        """(H, W) uint8 at the size of the row's photograph; photographs of several shapes may share one."""
+        return fit(self.masks[row.mask], self.images[row.image])
 
     def _decode(self, names: Iterable[str], flag: int) -> dict[str, np.ndarray]:
         """Name -> picture, without those that can't be read."""
