@@ -120,7 +120,9 @@ def export(settings: Training, network: nn.Module, metadata: Mapping[str, str], 
 
 
 def narrowed(value: Tensor) -> Tensor:
-    """float16 if it can hold the numbers, which for variances of large activations it can't; else as it is."""
+    """float16 of floats if it can hold them, which for variances of large activations it can't; else as it is."""
+    if not value.is_floating_point():
+        return value
     half = value.half()
     return half if torch.equal(half.isfinite(), value.isfinite()) else value
 

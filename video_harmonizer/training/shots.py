@@ -204,7 +204,8 @@ def beside(front: Layer, back: Layer) -> Layer:
     """Two people as one layer, one before the other."""
     (picture, alpha), (other, other_alpha) = front, back
     both = 255 - np.rint((255.0 - alpha) * (255.0 - other_alpha) / 255).astype(np.uint8)
-    return paste(picture, alpha, other), both
+    share = np.rint(255.0 * alpha / np.maximum(both, 1)).astype(np.uint8)  # of the front in what is seen of the two
+    return paste(picture, share, other), both
 
 
 class Grade:
