@@ -224,6 +224,13 @@ def test_shrinking_keeps_colours_as_an_area_average_does(height: int, width: int
     assert np.abs(small - exact).mean() < 1
 
 
+def test_narrow_pictures_are_averaged_as_well():
+    rows = np.zeros((850, 250, 3), np.uint8)
+    rows[::4] = 200
+    for picture in (rows, rows.transpose(1, 0, 2)):
+        assert shrink(picture, SIZE).max() <= 62  # a pixel shows 3.32 rows, one of them lit
+
+
 def test_deep_levels_become_the_nearest_shallow_ones():
     levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     assert np.array_equal(shrink(levels, 256), np.rint(levels / 257))

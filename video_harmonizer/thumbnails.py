@@ -113,4 +113,7 @@ def _sampled(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _averaged(image: np.ndarray, size: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    if min(height, width) < size < max(height, width):  # where one side grows, OpenCV does not average the other
+        image = cv2.resize(image, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA)
     return to_depth(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA), np.uint8)

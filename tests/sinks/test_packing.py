@@ -26,7 +26,7 @@ def test_gray_is_what_it_was(dtype: type, pixel_format: str, full_range: bool):
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_full_range_keeps_brightness_in_the_mean(dtype: type, pixel_format: str):
-    ramp = np.linspace(0, np.iinfo(dtype).max, 4096).round().astype(dtype).reshape(64, 64)
+    ramp: np.ndarray = np.linspace(0, np.iinfo(dtype).max, 4096).round().astype(dtype).reshape(64, 64)
     rgb = np.ascontiguousarray(np.broadcast_to(ramp[..., None], (64, 64, 3)))
     frame = FramePacker(pixel_format, 64, 64, VideoColor(1, 1, 1, True)).pack(rgb)
     read = PictureReader(frame, None).read(frame)
