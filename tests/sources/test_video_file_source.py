@@ -490,10 +490,19 @@ def see_through(index: int) -> av.VideoFrame:
 
 @pytest.mark.parametrize(
     ("codec", "pixel_format", "name"),
-    [("ffv1", "yuva420p", "a.mkv"), ("qtrle", "argb", "a.mov"), ("prores_ks", "yuva444p10le", "a.mov")],
+    [
+        ("ffv1", "yuva420p", "a.mkv"),
+        ("qtrle", "argb", "a.mov"),
+        ("prores_ks", "yuva444p10le", "a.mov"),
+        ("libvpx", "yuva420p", "a.webm"),
+        ("libvpx-vp9", "yuva420p", "a.webm"),
+    ],
 )
 def test_alpha_is_the_mask(tmp_path: Path, caplog: pytest.LogCaptureFixture, codec: str, pixel_format: str, name: str):
-    clip = make_clip(tmp_path / name, range(2), codec=codec, pixel_format=pixel_format, picture=see_through)
+    options = {"auto-alt-ref": "0", "crf": "4", "b": "1M"} if codec == "libvpx" else {}  # VP8's alpha wants the first
+    clip = make_clip(
+        tmp_path / name, range(2), codec=codec, pixel_format=pixel_format, picture=see_through, options=options
+    )
     masks = [frame.rgb for frame in VideoFileSource(clip, as_mask=True)]
     white = np.iinfo(masks[0].dtype).max
     assert not masks[0][:, :30].any()

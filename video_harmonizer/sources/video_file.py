@@ -12,6 +12,7 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from video_harmonizer import hdr
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 DEPENDENT = 0x80000  # AV_DISPOSITION_DEPENDENT: a part of a picture
 # Their decoders don't say where chroma lies. Players take it to lie at the left pixel of each pair.
 UNSITED = {"vp8", "vp9", "av1", "prores", "dnxhd", "ffv1", "huffyuv", "ffvhuff", "utvideo"}
+WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave alpha out
 FASTEST_GUESS = 240  # frames a second; FFmpeg's guess is 1000 where a browser wrote uneven milliseconds
 # Containers whose header says how long the video is; elsewhere FFmpeg guesses, and nothing was promised.
 PROMISING_FORMATS = {"mov", "matroska", "avi"}
@@ -56,7 +58,8 @@ class VideoFileSource:
         self._container = _open(path)
         try:
             stream = self._stream = _video_stream(path, self._container)
-            stream.thread_type = "AUTO"
+            self._decoder = _decoder(stream)
+            self._decoder.thread_type = "AUTO"
             self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
             self._rate = _rate(stream)
             self._announced_end = _announced_end(stream, self._rate)
@@ -148,7 +151,7 @@ class VideoFileSource:
                 if packet.stream.index != self._stream.index or (packet.dts is not None and not packet.size):
                     continue  # an empty packet (Flash has some) would tell the decoder that all is over
                 try:
-                    frames = self._stream.decode(packet)
+                    frames = self._decoder.decode(packet)
                 except FFmpegError as error:
                     self._warn(error)
                     continue
@@ -216,6 +219,17 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
         size = f"{stream.width}x{stream.height}"
         warn_once(log, f"videos {path}", f"{path}: one of its {len(streams)} videos is taken, of {size}")
     return stream
+
+
+def _decoder(stream: VideoStream) -> VideoCodecContext:
+    """The stream's own, or one that knows its alpha."""
+    own = stream.codec_context
+    name = WITH_ALPHA.get(own.codec.canonical_name)
+    if name not in av.codecs_available or stream.metadata.get("alpha_mode") != "1":
+        return own
+    decoder = av.Codec(name, "r").create("video")
+    decoder.extradata = own.extradata
+    return decoder
 
 
 def _rate(stream: VideoStream) -> Fraction:
