@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from red_person import (
     wall_in,
 )
 
-from video_harmonizer import commands, live
+from video_harmonizer import assemble, commands, live
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame
 from video_harmonizer.matting.rvm import RVMMatting
@@ -563,6 +563,39 @@ def test_run_stopped_before_its_first_frame_leaves_nothing(
     assert (tmp_path / "out.mp4").read_bytes() == b"precious"
     assert leftovers(tmp_path) == []
     assert capsys.readouterr().err == "stopped before anything was finished\n"
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[..., None]]:
+    """Presses it; a shell's background jobs inherit it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda *_: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_again_while_a_start_is_undone_leaves_nothing(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[..., None]
+):
+    monkeypatch.setattr(assemble, "make_matting", interrupt)
+    abort = VideoFileSink.abort
+
+    def disturbed_abort(sink: VideoFileSink) -> None:
+        ctrl_c()
+        abort(sink)
+
+    monkeypatch.setattr(VideoFileSink, "abort", disturbed_abort)
+    assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 130
+    assert leftovers(tmp_path) == []
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_ctrl_c_once_all_is_written_changes_nothing(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[..., None]
+):
+    monkeypatch.setattr(commands, "_tell", ctrl_c)
+    report, output = tmp_path / "report.json", tmp_path / "out.mp4"
+    assert video(weights, clip, "--background", "blur", "-o", output, "--report", report) == 0
+    assert json.loads(report.read_text())["frames_out"] == len(read_video(output))
 
 
 def test_stopped_run_leaves_an_earlier_output_and_says_where_its_own_is(

@@ -28,6 +28,7 @@ from video_harmonizer.sources import NO_WISH, Source, Wish, open_source
 from video_harmonizer.sources.image import files_of, read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
 from video_harmonizer.staging import free_name, staged
+from video_harmonizer.undisturbed import Undisturbed
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
 def video(options: VideoOptions, warnings: WarningList) -> int:
     """Harmonize a file into a file; the exit status."""
     engine = assemble.choose_engine(options.engine, options.device, options.precision)
-    with ExitStack() as cleanup:
+    with Undisturbed() as cleanup:
         source = _opened(cleanup, str(options.input), Wish(options.fps))
         if source.info.live:
             raise InputError(f"{options.input}: a camera; for live video use run_webcam.py --source {options.input}")
@@ -53,7 +54,7 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
         ahead = PrefetchSource(source)
         cleanup.callback(ahead.close)
         pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
-        return _process(options, engine, ahead, pipeline, [sink], warnings)
+        return _process(options, engine, ahead, pipeline, [sink], warnings, cleanup)
 
 
 def image(options: ImageOptions, warnings: WarningList) -> int:
@@ -64,7 +65,7 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
             f"{options.picture}: got {got}; give a MASK for a ready composite, or --background for a photograph"
         )
     engine = assemble.choose_engine(options.engine, options.device, options.precision)
-    with ExitStack() as cleanup:
+    with Undisturbed() as cleanup:
         source = _opened(cleanup, str(options.picture))
         if source.info.frames != 1:
             raise InputError(f"{options.picture}: not one picture; for videos and sequences use the video command")
@@ -81,7 +82,7 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
             background = open_background(options.background)
             matting = assemble.make_matting(options, engine, source.info, cleanup)
         pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
-        status = _process(options, engine, source, pipeline, [sink], warnings)
+        status = _process(options, engine, source, pipeline, [sink], warnings, cleanup)
         if options.mask is not None and pipeline.estimator.largest > EVERYWHERE:
             log.warning("%s: white everywhere, so that no scene is left to harmonize with", options.mask)
         return status
@@ -92,7 +93,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
     if not options.window and options.output is None:
         raise InputError("--no-window: nothing would be shown or written; give --output FILE too")
     engine = assemble.choose_engine(options.engine, options.device, options.precision)
-    with ExitStack() as cleanup:
+    with Undisturbed() as cleanup:
         sinks: list[Sink] = []
         window = None
         if options.window:  # before any source: a window that opens after PyAV is loaded freezes
@@ -126,7 +127,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         rate = float(source.info.rate or options.fps)
         fps = min(options.fps, rate) if live_source else rate
         watch = LiveWatch(pipeline, fps, window, None if live_source else Pace(), source.info.frames == 1)
-        return _process(options, engine, source, pipeline, sinks, warnings, watch if in_real_time else None)
+        return _process(options, engine, source, pipeline, sinks, warnings, cleanup, watch if in_real_time else None)
 
 
 def _tell_unused_wishes(options: LiveOptions, source: SourceInfo) -> None:
@@ -154,28 +155,28 @@ def _process(
     pipeline: Pipeline,
     sinks: Sequence[Sink],
     warnings: WarningList,
+    cleanup: Undisturbed,
     watch: LiveWatch | None = None,
 ) -> int:
-    with ExitStack() as cleanup:
-        report = staged(cleanup, "--report", options.report, ".json")
-        with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
+    report = staged(cleanup, "--report", options.report, ".json")
+    with tqdm(total=source.info.frames, unit="frame", dynamic_ncols=True, disable=None) as bar:
 
-            def advance(views: Views) -> bool:
-                bar.update()
-                return watch is None or watch.after_frame(views)
+        def advance(views: Views) -> bool:
+            bar.update()
+            return watch is None or watch.after_frame(views)
 
-            def wait(views: Views) -> bool:
-                return watch is None or watch.before_frame(views)
+        def wait(views: Views) -> bool:
+            return watch is None or watch.before_frame(views)
 
-            done = run(source, pipeline, [(options.view, sink) for sink in sinks], wait, advance)
-        _tell(options, done, sinks)
-        if done.frames_out and pipeline.estimator.largest < SOMEBODY:
-            share = f"{pipeline.estimator.largest:.1%} of a picture at most"
-            log.warning("hardly anybody was found (%s); %s", share, assemble.remedy_for_nobody(options))
-        if report:
-            report.publish_text(
-                Report.of(done, pipeline, engine, warnings.texts, watch.budget.changes if watch else []).to_json()
-            )
+        done = run(source, pipeline, [(options.view, sink) for sink in sinks], wait, advance, cleanup)
+    _tell(options, done, sinks)
+    if done.frames_out and pipeline.estimator.largest < SOMEBODY:
+        share = f"{pipeline.estimator.largest:.1%} of a picture at most"
+        log.warning("hardly anybody was found (%s); %s", share, assemble.remedy_for_nobody(options))
+    if report:
+        report.publish_text(
+            Report.of(done, pipeline, engine, warnings.texts, watch.budget.changes if watch else []).to_json()
+        )
     return INTERRUPTED if done.interrupted else 0
 
 

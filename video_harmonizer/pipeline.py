@@ -133,6 +133,7 @@ def run(
     outputs: Sequence[tuple[str, Sink]],
     before_frame: Callable[[Views], bool] = lambda views: True,
     after_frame: Callable[[Views], bool] = lambda views: True,
+    ending: Undisturbed | None = None,
 ) -> Run:
     """Process the source to its end and write each view to its sink.
 
@@ -143,6 +144,7 @@ def run(
         outputs: (view, sink) pairs.
         before_frame: called with each frame's views before they are written; False ends the run without them.
         after_frame: called with them when they are written; False ends the run.
+        ending: of the caller, whose further work is not to be disturbed either; begun when this returns.
     """
     done = Run()
     stopped = False
@@ -151,7 +153,7 @@ def run(
     depth = 1 if source.info.live else AHEAD
     looked = Ahead(map(pipeline.look, _timed(source, pipeline.timer)), "look", depth)
     matted = Ahead(starmap(pipeline.matte, looked), "matting", depth)
-    with Undisturbed() as ending:
+    with Undisturbed() if ending is None else contextlib.nullcontext(ending) as ending:
         try:
             try:
                 for frame, matte in matted:

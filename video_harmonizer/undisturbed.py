@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -24,14 +24,16 @@ def endings_as_ctrl_c() -> Iterator[None]:
             signal.signal(ending, signal.SIG_DFL)
 
 
-class Undisturbed:
-    """From `begin` to the end of the ``with``, Ctrl-C and signals that are handled alike are noted, not raised.
+class Undisturbed(ExitStack[None]):
+    """A stack of what is to be closed, which Ctrl-C and signals that are handled alike do not interrupt.
 
-    People often press Ctrl-C twice. The second one, raised, would leave a file unfinished, or a thread inside a
-    network, which crashes Python at its exit.
+    From `begin`, or else from the end of the ``with``, until all is closed they are noted, not raised. People often
+    press Ctrl-C twice. The second one, raised, would leave a file unfinished, or a thread inside a network, which
+    crashes Python at its exit.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.disturbed = False
         self._handlers: dict[int, Any] = {}
 
@@ -43,15 +45,16 @@ class Undisturbed:
             if signal.getsignal(number) is signal.default_int_handler:
                 self._handlers[number] = signal.signal(number, self._note)
 
-    def __enter__(self) -> "Undisturbed":
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers.clear()
+        self.begin()
+        try:
+            super().__exit__(kind, error, traceback)
+        finally:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+            self._handlers.clear()
 
     def _note(self, *_: object) -> None:
         self.disturbed = True

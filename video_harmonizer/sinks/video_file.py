@@ -19,6 +19,7 @@ from video_harmonizer.sinks.audio import AudioCopy
 from video_harmonizer.sinks.encoding import Encoding
 from video_harmonizer.sinks.original import Original
 from video_harmonizer.staging import StagedFile, cannot_write, nothing_came
+from video_harmonizer.undisturbed import Undisturbed
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 # For the muxer. Every two seconds what is there is written out, so that it can be played after a crash. MP4 comes
@@ -86,7 +87,7 @@ class VideoFileSink:
         self._count = 0
         self._last_ticks = 0
         self._usual_duration = round(1 / (self._encoding.rate * self._time_base))
-        with contextlib.ExitStack() as undo:
+        with Undisturbed() as undo:
             undo.callback(self._file.discard)
             self._original = Original(audio_from, info.start)
             undo.callback(self._original.close)
