@@ -171,8 +171,10 @@ def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of the tracer: shapes are constants here, as is meant
         front_end = FrontEndManager().load_by_framework("pytorch")
-        traced = TorchScriptPythonDecoder(module.eval(), example_input=tuple(example))
-        model = front_end.convert(front_end.load(traced))
+        # unchecked: torch would run a network three more times, which of DucoNet at 1024x1024 takes minutes
+        traced = torch.jit.trace(module.eval(), tuple(example), check_trace=False)
+        decoder = TorchScriptPythonDecoder(traced)
+        model = front_end.convert(front_end.load(decoder))
     model.reshape({place: ov.PartialShape(list(one.shape)) for place, one in enumerate(example)})
     folding = Manager()
     folding.register_pass(ConstantFolding())  # or the plugin would not see that values are rounded
