@@ -479,6 +479,20 @@ def test_chroma_lies_at_the_left_where_nothing_is_said(tmp_path: Path, codec: st
     assert abs((weight * np.arange(64)).sum() / weight.sum() - 32) < 0.1
 
 
+def copied(clip: Path, name: str) -> Path:
+    """Its video in another file, as FFmpeg copies it: Matroska's tags come out in capitals."""
+    path = clip.with_name(name)
+    with av.open(str(clip)) as given, av.open(str(path), "w") as output:
+        stream = given.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        copy.metadata.update(stream.metadata)
+        for packet in given.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                output.mux(packet)
+    return path
+
+
 def see_through(index: int) -> av.VideoFrame:
     """Red; the first frame's left half can be seen through, the next frame is opaque."""
     rgba = np.zeros((48, 64, 4), np.uint8)
@@ -509,9 +523,36 @@ def test_alpha_is_the_mask(tmp_path: Path, caplog: pytest.LogCaptureFixture, cod
     assert (masks[0][:, 34:] >= 0.999 * white).all()
     assert (masks[1] >= 0.999 * white).all()
     assert not caplog.messages
+    again = VideoFileSource(copied(clip, f"again{clip.suffix}"), as_mask=True)
+    assert not next(iter(again)).rgb[:, :30].any()
     frame = next(iter(VideoFileSource(clip)))
     assert abs(frame.rgb[..., 0].mean() / white * 255 - 200) < 4
     assert "its transparency is left out, but where the file is given as --matting, too" in caplog.text
+
+
+@pytest.mark.parametrize(("codec", "color", "kept"), [("libvpx-vp9", (9, 16, 9, 1), 16), ("libvpx", None, None)])
+def test_colours_of_webm_with_alpha_are_the_file_s(
+    tmp_path: Path, codec: str, color: tuple[int, int, int, int] | None, kept: int | None
+):
+    def red(index: int) -> av.VideoFrame:
+        rgba = np.full((720, 1280, 4), (200, 50, 40, 255 - index), np.uint8)
+        return av.VideoFrame.from_ndarray(rgba, "rgba").reformat(format="yuva420p", dst_colorspace=5)
+
+    options = {"auto-alt-ref": "0", "crf": "4", "b": "1M"}
+    clip = make_clip(
+        tmp_path / "a.webm",
+        range(2),
+        size=(1280, 720),
+        codec=codec,
+        pixel_format="yuva420p",
+        picture=red,
+        options=options,
+        color=color,
+    )
+    source = VideoFileSource(clip)
+    assert source._reader.hdr == kept
+    if kept is None:  # BT.601, as VP8 always is
+        assert np.abs(next(iter(source)).rgb[300, 300].astype(int) - (200, 50, 40)).max() <= 4
 
 
 def test_levels_of_a_gray_mask_are_exact_though_its_chroma_is_a_code_off(tmp_path: Path):

@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from video_harmonizer import hdr
+from video_harmonizer import hdr, yuv
 from video_harmonizer.container import (
     ASSUMED_RATE,
     BACK,
@@ -76,7 +76,10 @@ class VideoFileSource:
             first = self._first_frames[0]
             if min(first.width, first.height) < 2:
                 raise InputError(f"{path}: {first.width}x{first.height} picture; give a video of at least 2x2")
-            unsited = stream.codec_context.codec.canonical_name in UNSITED
+            coding = stream.codec_context.codec.canonical_name
+            if coding == "vp8":  # which knows no other; libvpx does not say so
+                first.colorspace = yuv.BT601
+            unsited = coding in UNSITED
             self._reader = PictureReader(first, stream.sample_aspect_ratio, unsited, as_mask)
             if self._reader.hdr:
                 name = hdr.TRANSFERS[self._reader.hdr]
@@ -225,10 +228,13 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
     """The stream's own, or one that knows its alpha."""
     own = stream.codec_context
     name = WITH_ALPHA.get(own.codec.canonical_name)
-    if name not in av.codecs_available or stream.metadata.get("alpha_mode") != "1":
+    tags = {tag.lower(): value for tag, value in stream.metadata.items()}  # in capitals from files made of others
+    if name not in av.codecs_available or tags.get("alpha_mode") != "1":
         return own
     decoder = av.Codec(name, "r").create("video")
     decoder.extradata = own.extradata
+    for tag in ("color_primaries", "color_trc", "colorspace", "color_range"):
+        setattr(decoder, tag, getattr(own, tag))
     return decoder
 
 
