@@ -38,8 +38,21 @@ def test_camera_that_moves_makes_no_cuts():
     assert cuts_in([place(ROOM, 3 * n) for n in range(100)]) == []
 
 
-def test_quick_pan_is_taken_for_a_cut_once_at_most():
-    assert len(cuts_in([place(ROOM, 40 * n) for n in range(20)])) == 1
+def test_quick_pan_is_taken_for_two_cuts_at_most():
+    assert cuts_in([place(ROOM, 40 * n) for n in range(20)]) == [1, 2]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+@pytest.mark.parametrize("level", [0, 255])
+def test_cuts_on_both_sides_of_a_flash_are_marked(level: int, frames: int):
+    random, flash = np.random.default_rng(0), [np.full((HEIGHT, WIDTH, 3), level, np.uint8)] * frames
+    for one, other in random.integers(0, 99, (20, 2)):
+        assert cuts_in([place(one)] * 8 + flash + [place(other)] * 8) == [8, 8 + frames]
+
+
+def test_very_short_shot_is_one():
+    for number in range(20):
+        assert cuts_in([place(number)] * 8 + [place(number + 1)] + [place(number + 2)] * 8) == [8, 9]
 
 
 def test_somebody_who_steps_before_the_camera_is_no_cut():

@@ -30,6 +30,7 @@ class CutDetector:
         """Forget; the next frame begins a video."""
         self._last: np.ndarray | None = None
         self._usual = 0.0  # mean change from frame to frame
+        self._was_cut = False  # the last frame
 
     def marked(self, frame: Frame) -> Frame:
         """The frame, its ``cut`` set where another shot begins with it; the first frame has none before it."""
@@ -38,8 +39,11 @@ class CutDetector:
             return frame
         change = float(np.abs(self._last - last).mean())
         if change > max(CHANGE, SUDDEN * self._usual) and _correlation(last, self._last) < ALIKE:
-            self._usual = change / SUDDEN  # or a quick pan would be a cut at every frame
+            # Behind a flash there are two at once; of a quick pan all frames would be cuts.
+            self._usual = change if self._was_cut else 0.0
+            self._was_cut = True
             return replace(frame, cut=True)
+        self._was_cut = False
         self._usual += WEIGHT * (change - self._usual)
         return frame
 
