@@ -23,11 +23,12 @@ def test_gray_is_what_it_was(dtype: type, pixel_format: str, full_range: bool):
         )
 
 
-@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le"])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "rgb24", "gbrp", "gbrp10le"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_full_range_keeps_brightness_in_the_mean(dtype: type, pixel_format: str):
+def test_brightness_stays_in_the_mean(dtype: type, pixel_format: str, full_range: bool):
     ramp: np.ndarray = np.linspace(0, np.iinfo(dtype).max, 4096).round().astype(dtype).reshape(64, 64)
     rgb = np.ascontiguousarray(np.broadcast_to(ramp[..., None], (64, 64, 3)))
-    frame = FramePacker(pixel_format, 64, 64, VideoColor(1, 1, 1, True)).pack(rgb)
+    frame = FramePacker(pixel_format, 64, 64, VideoColor(1, 1, 1, full_range)).pack(rgb)
     read = PictureReader(frame, None).read(frame)
     assert read.mean() / np.iinfo(read.dtype).max == pytest.approx(rgb.mean() / np.iinfo(dtype).max, abs=0.2 / 255)

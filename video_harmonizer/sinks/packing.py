@@ -35,11 +35,11 @@ class FramePacker:
 
     def pack(self, rgb: np.ndarray) -> av.VideoFrame:
         """(H, W, 3) uint8 or uint16 as a frame of the pixel format; shares no memory with ``rgb``."""
+        # swscale would shift bits: 8 to 10 make white 1020 of 1023, and 16 to 8 are brighter by half a level
+        rgb = to_depth(rgb, np.uint16 if self._is_deep else np.uint8)
         if self._is_rgb:
             frame = av.VideoFrame.from_ndarray(rgb, "rgb24" if rgb.dtype == np.uint8 else "rgb48le")
         else:
-            if self.range == FULL:  # swscale would shift bits: 8 to 10 make white 1020 of 1023, 16 to 8 all brighter
-                rgb = to_depth(rgb, np.uint16 if self._is_deep else np.uint8)
             frame = _planar(yuv.from_rgb(rgb, self.matrix, self.range == FULL))
         frame.colorspace, frame.color_range = self.matrix, self.range
         frame.pts = 0  # the graph wants one; the caller sets the real one
