@@ -90,6 +90,14 @@ def test_a_sequence_is_read_in_natural_order(tmp_path, pattern):
     assert (source.info.frames, source.info.rate) == (4, 50)
 
 
+def test_star_takes_pictures_alone(tmp_path):
+    for name in ("0.png", "1.png"):
+        save(tmp_path / name, RGB)
+    (tmp_path / "notes.txt").write_text("taken in May")
+    (tmp_path / "more").mkdir()
+    assert ImageSequenceSource(tmp_path / "*").info.frames == 2
+
+
 def test_brackets_in_a_pattern_stand_for_themselves(tmp_path):
     for name in ("shot[1]_0.png", "shot[1]_1.png", "shot1_0.png"):
         save(tmp_path / name, RGB)

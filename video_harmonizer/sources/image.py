@@ -213,7 +213,8 @@ def _matching(path: Path) -> list[Path]:
         found = [entry for entry in _entries(path.parent) if numbered.fullmatch(entry.name)]
     else:
         entries = path.parent.glob(path.name.replace("[", "[[]"))  # brackets stand for themselves
-        found = [entry for entry in entries if not _hidden(entry) or path.name.startswith(".")]
+        shown = (entry for entry in entries if not _hidden(entry) or path.name.startswith("."))
+        found = [entry for entry in shown if entry.suffix.lower() in READABLE]
     return sorted(found, key=_natural)
 
 
