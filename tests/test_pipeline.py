@@ -364,6 +364,18 @@ def test_shot_that_changes_before_and_behind_the_person_at_once_begins_once(monk
     assert [level > 200 for level, _ in sink.pictures] == [False, False, True, True]
 
 
+def test_cut_before_the_person_counts_though_the_scene_goes_on(monkeypatch: pytest.MonkeyPatch):
+    class Moving(SolidColor):
+        def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
+            return np.full((HEIGHT, WIDTH, 3), 9 + frame.index, np.uint8)
+
+    sink, subject = FakeSink(), pipeline(FakeEstimator([0.0, 0.0, 1.0, 1.0]), smoothing=100)
+    subject.background = Moving((0, 0, 0))
+    monkeypatch.setattr(subject.cuts, "marked", lambda frame: replace(frame, cut=frame.index == 2))
+    run(FakeSource([50] * 4), subject, [("harmonized", sink)])
+    assert [level > 200 for level, _ in sink.pictures] == [False, False, True, True]
+
+
 def test_another_shot_behind_the_person_begins_with_its_own_curves():
     lifts = [0.0, 0.0, 1.0, 1.0]
     sink, subject = FakeSink(), pipeline(FakeEstimator(lifts), smoothing=100)
@@ -400,6 +412,22 @@ def test_ctrl_c_while_all_is_finished_disturbs_nothing(first: BaseException | No
         assert signal.getsignal(again) is signal.default_int_handler
     finally:
         signal.signal(again, before)
+
+
+def test_ctrl_c_while_an_error_is_cleaned_up_hides_nothing():
+    class Slow(FakeSink):
+        def abort(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+            super().abort()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sink = Slow()
+        with pytest.raises(InputError, match="damaged"):
+            run(FakeSource([1, 2], InputError("damaged")), pipeline(), [("harmonized", sink)])
+        assert sink.ends == ["abort"]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_before_the_first_frame_leaves_nothing():

@@ -177,6 +177,7 @@ def run(
             for _, sink in outputs:
                 pipeline.timer.call("write", sink.close, not (done.interrupted or stopped))
         except BaseException:
+            ending.begin()
             for _, sink in outputs:
                 with contextlib.suppress(Exception):  # the first error is the one to tell
                     sink.abort()

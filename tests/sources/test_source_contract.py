@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,11 +99,19 @@ def test_close_ends_the_iteration_and_may_be_called_twice(source):
 def test_close_from_another_thread_ends_the_iteration(source):
     frames = iter(source)
     next(frames)
-    closer = threading.Timer(0.05, source.close)
-    closer.start()
+    closed = threading.Event()
+
+    def close() -> None:
+        source.close()
+        closed.set()
+
+    threading.Timer(0.02, close).start()
+    late = 0
     for _ in frames:
-        pass
-    closer.join()
+        late += closed.is_set()
+        time.sleep(0.03)  # or short ones would have ended by themselves before
+    assert late <= 1
+    assert closed.wait(5)
 
 
 def test_nothing_is_left_running(source):
