@@ -46,8 +46,6 @@ class CurveEstimator:
     def estimate(self, thumbnails: Thumbnails | None, samples: int) -> ToneCurves | None:
         """The whole cascade, sampled at ``samples`` levels, clipped to 0..1 and made monotone.
 
-        CurveNet looks at a ready composite twice: at a second look its rim shows what the first left, or overdid.
-
         Raw pieces may be negative; a tone curve that falls would turn a shade around, so it rests instead. The less is
         seen of the scene, if it is little, the less is changed.
 
@@ -56,15 +54,7 @@ class CurveEstimator:
         """
         if thumbnails is None:
             return None
-        knots = self._ask(thumbnails)
-        if self._looks_twice and thumbnails.ready and np.isfinite(knots).all():
-            again = self._ask(thumbnails.recolored(tone.quantize(tone.sample(knots, 256))))
-            identity = np.linspace(0, 1, knots.shape[-1])
-            first, second = (np.square(answer - identity).mean() ** 0.5 for answer in (knots, again))
-            # who still wants to change as much as before was not understood, neither now nor then
-            trust = max(0.0, 1 - second / first) if first else 0.0
-            knots = np.concatenate([knots, identity + trust * (again - identity)])
-        table = tone.sample(knots, samples).astype(np.float32)
+        table = tone.sample(self._cascade(thumbnails), samples).astype(np.float32)
         if not np.isfinite(table).all():
             if not self._warned:
                 log.warning("%s: got curves that are not finite; frames keep the last good ones", self.name)
@@ -74,8 +64,23 @@ class CurveEstimator:
         curves = ToneCurves(np.maximum.accumulate(table.clip(0, 1), axis=1))
         return tone.toward_identity(curves, min(scene / LITTLE_SCENE, 1))
 
+    def _cascade(self, thumbnails: Thumbnails) -> np.ndarray:
+        """(stages, 3, K) curves by their values at equal steps, one applied after the other.
+
+        CurveNet looks at a ready composite twice: at a second look its rim shows what the first left, or overdid.
+        """
+        knots = self._ask(thumbnails)
+        if not (self._looks_twice and thumbnails.ready and np.isfinite(knots).all()):
+            return knots
+        again = self._ask(thumbnails.recolored(tone.quantize(tone.sample(knots, 256))))
+        identity = np.linspace(0, 1, knots.shape[-1])
+        first, second = (np.square(answer - identity).mean() ** 0.5 for answer in (knots, again))
+        # a second change as large as the first says that the composite is beyond the network: none of it is taken
+        trust = max(0.0, 1 - second / first) if first else 0.0
+        return np.concatenate([knots, identity + trust * (again - identity)])
+
     def _ask(self, thumbnails: Thumbnails) -> np.ndarray:
-        """(stages, 3, K) curves by their values at equal steps."""
+        """(stages, 3, K) curves of one look."""
         ask = self._prepare(len(thumbnails.foreground))
         (knots,) = ask(*(self._engine.put(picture[None]) for picture in thumbnails.pictures().values()))
         return as_numpy(knots)[0]
