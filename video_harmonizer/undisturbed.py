@@ -38,7 +38,7 @@ class Undisturbed(ExitStack[None]):
         self._handlers: dict[int, Any] = {}
 
     def begin(self) -> None:
-        """Once is enough. Does nothing outside of the main thread, where signals are not raised anyway."""
+        """From now on signals are noted. Does nothing outside of the main thread, where none are raised anyway."""
         if self._handlers or threading.current_thread() is not threading.main_thread():
             return
         for number in signal.valid_signals():
