@@ -37,7 +37,7 @@ Kind = Literal["all", "pasted", "clean", "matted", "moved", "retouched"]
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # composite (H, W, 3) uint8 RGB, mask (H, W), real like composite
 
 
-def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO", split: str = "test") -> None:
+def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO") -> None:
     """Write composites, masks and real pictures as one subset; files of the same names are replaced."""
     folders = [root / subset / folder for folder in FOLDERS]
     names = []
@@ -48,7 +48,7 @@ def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO", 
             names.append(f"c{number}_1_1.png")
             for folder, stem, picture in zip(folders, ("_1_1", "_1", ""), (composite, mask, real), strict=True):
                 Image.fromarray(picture).save(folder / f"c{number}{stem}.png")
-        (root / subset / f"{subset}_{split}.txt").write_text("".join(f"{name}\n" for name in names))
+        (root / subset / f"{subset}_test.txt").write_text("".join(f"{name}\n" for name in names))
     except OSError as error:
         raise cannot_write(root, error) from error
 

@@ -1,8 +1,8 @@
 """Encoders: from the low-resolution source to features at strides 2, 4, 8 and 16; and the LR-ASPP on top."""
 
-import torch
 from torch import Tensor, nn
 
+from rvm.imagenet import Normalize
 from rvm.mobilenetv3 import mobilenetv3_features
 from rvm.squeezenet import squeezenet_features
 
@@ -14,18 +14,13 @@ class MobileNetV3Encoder(nn.Module):
 
     TAPS = (1, 3, 6, 16)
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self) -> None:
         super().__init__()
         self.features = mobilenetv3_features()
-        # Not persistent: the published checkpoints know nothing of these two.
-        self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
+        self.normalize = Normalize()
 
     def forward(self, source: Tensor) -> Features:
-        x = (source - self.mean) / self.std
+        x = self.normalize(source)
         taps = []
         for index, layer in enumerate(self.features):
             x = layer(x)
@@ -62,18 +57,14 @@ class SqueezeNetEncoder(nn.Module):
 
     TAPS = (1, 4, 7)
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self) -> None:
         super().__init__()
         self.features = squeezenet_features(padding=1)
         self.thin = nn.ModuleList(nn.Conv2d(channels, channels // 8, 1) for channels in (64, 128, 256))
-        self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
+        self.normalize = Normalize()
 
     def forward(self, source: Tensor) -> Features:
-        x = (source - self.mean) / self.std
+        x = self.normalize(source)
         taps: list[Tensor] = []
         for index, layer in enumerate(self.features):
             x = layer(x)
@@ -105,16 +96,18 @@ class ContextBlock(nn.Module):
     that a network that has learnt without such blocks goes on as it was.
     """
 
-    def __init__(self, channels: int, widening: int = 4) -> None:
+    WIDENING = 4
+
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        last = nn.Conv2d(widening * channels, channels, 1)
+        last = nn.Conv2d(self.WIDENING * channels, channels, 1)
         nn.init.zeros_(last.weight)
         assert last.bias is not None
         nn.init.zeros_(last.bias)
         self.residual = nn.Sequential(
             nn.Conv2d(channels, channels, 7, padding=3, groups=channels, bias=False),
             nn.BatchNorm2d(channels),
-            nn.Conv2d(channels, widening * channels, 1),
+            nn.Conv2d(channels, self.WIDENING * channels, 1),
             nn.ReLU(),
             last,
         )

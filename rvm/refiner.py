@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 CHANNELS = 4
 EPSILON = 1e-5  # variance under which the source counts as flat and tells nothing about y
+WIDTH = 16  # channels of the small network that gives a deep guided filter its slope
 
 
 class GuidedFilter(nn.Module):
@@ -51,18 +52,18 @@ class FastGuidedFilter(GuidedFilter):
 class DeepGuidedFilter(GuidedFilter):
     """The slope comes from a small network that also sees the decoder's output (Wu et al., 2018)."""
 
-    def __init__(self, hidden_channels: int, width: int = 16) -> None:
+    def __init__(self, hidden_channels: int) -> None:
         super().__init__()
         self.box_filter = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, groups=CHANNELS, bias=False)
         nn.init.constant_(self.box_filter.weight, 1 / 9)
         self.conv = nn.Sequential(
-            nn.Conv2d(2 * CHANNELS + hidden_channels, width, 1, bias=False),
-            nn.BatchNorm2d(width),
+            nn.Conv2d(2 * CHANNELS + hidden_channels, WIDTH, 1, bias=False),
+            nn.BatchNorm2d(WIDTH),
             nn.ReLU(),
-            nn.Conv2d(width, width, 1, bias=False),
-            nn.BatchNorm2d(width),
+            nn.Conv2d(WIDTH, WIDTH, 1, bias=False),
+            nn.BatchNorm2d(WIDTH),
             nn.ReLU(),
-            nn.Conv2d(width, CHANNELS, 1),
+            nn.Conv2d(WIDTH, CHANNELS, 1),
         )
 
     def box(self, x: Tensor) -> Tensor:

@@ -12,14 +12,13 @@ import torch
 from checkpoints import duconet_checkpoint
 from torch import Tensor, nn
 
+from rvm.imagenet import DEVIATION, MEAN
 from video_harmonizer.engine import make_engine
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Matte
 from video_harmonizer.harmonizers.duconet import DucoNet
 from video_harmonizer.harmonizers.duconet_estimator import (
-    IMAGENET_DEVIATION,
-    IMAGENET_MEAN,
     DucoNetEstimator,
     load_duconet,
 )
@@ -66,7 +65,7 @@ def test_golden_vectors_agree(folder: Path, deterministic: ModuleType, published
     network.load_state_dict(published, strict=True)
     golden = np.load(folder / "golden/duconet_seed0.npz")
     size = int(golden["height"]), int(golden["width"])
-    mean, deviation = (torch.tensor(numbers)[:, None, None] for numbers in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    mean, deviation = (torch.tensor(numbers)[:, None, None] for numbers in (MEAN, DEVIATION))
 
     image = (deterministic.image("image", (1, 3, *size)) - mean) / deviation
     mask = (deterministic.image("mask", (1, 1, *size)) > 0.5).float()
@@ -179,7 +178,7 @@ def test_network_is_shown_the_normalised_composite_its_mask_and_opencvs_lab():
     network, seen = Standing(1, 0), thumbnails()
     DucoNetEstimator(duconet_checkpoint(network), CPU, SIDE).estimate(seen, 256)
     image, mask, lab = (part[0].movedim(0, -1).numpy() for part in network.shown[-1])
-    np.testing.assert_allclose(image * IMAGENET_DEVIATION + IMAGENET_MEAN, seen.background / 255, atol=1e-6)
+    np.testing.assert_allclose(image * DEVIATION + MEAN, seen.background / 255, atol=1e-6)
     np.testing.assert_array_equal(mask[..., 0] * 255, seen.background_mask)
     np.testing.assert_allclose(lab, cv2.cvtColor(seen.background, cv2.COLOR_RGB2LAB) / 255, atol=1.001 / 255)
 
@@ -189,7 +188,7 @@ def test_curves_carry_the_networks_answer_over():
     seen = thumbnails()
     curves = estimator.estimate(seen, 256)
     assert curves is not None
-    mean, deviation = np.array(IMAGENET_MEAN)[:, None], np.array(IMAGENET_DEVIATION)[:, None]
+    mean, deviation = np.array(MEAN)[:, None], np.array(DEVIATION)[:, None]
     wanted = ((np.linspace(0, 1, 256) - mean) * 0.5 + 0.3 * deviation + mean).clip(0, 1)
     np.testing.assert_allclose(curves.table, wanted, atol=0.004)
 

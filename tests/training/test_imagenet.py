@@ -6,9 +6,10 @@ import pytest
 import torch
 from torchvision.models import squeezenet1_1
 
+from rvm.imagenet import DEVIATION, MEAN
 from rvm.squeezenet import squeezenet_features
 from video_harmonizer.errors import InputError
-from video_harmonizer.training.imagenet import DEVIATION, MEAN, load_imagenet, take_plain_rgb, tell_of_chance
+from video_harmonizer.training.imagenet import load_imagenet, take_plain_rgb, tell_of_chance
 from video_harmonizer.training.settings import Training
 from video_harmonizer.weights.load import read_state
 

@@ -39,7 +39,7 @@ from video_harmonizer.training.people import People, sure
 from video_harmonizer.training.photographs import Photographs
 from video_harmonizer.training.runs import narrowed
 from video_harmonizer.training.settings import Training
-from video_harmonizer.training.shots import FRAMES, ShotDataset, beside, filmed, purify, walking
+from video_harmonizer.training.shots import FRAMES, ShotDataset, filmed, over, purify, walking
 from video_harmonizer.training.teacher import STRETCH, Shot, Teacher, find_clips
 
 RED = np.array([200, 30, 30], np.uint8)
@@ -334,14 +334,14 @@ def test_half_transparent_pixels_get_the_persons_colour():
 def test_two_people_cover_what_either_covers():
     picture = np.zeros((2, 2, 3), np.uint8)
     front, back = np.array([[255, 0], [128, 0]], np.uint8), np.array([[0, 255], [128, 0]], np.uint8)
-    shown, both = beside((picture + 10, front), (picture + 90, back))
+    shown, both = over((picture + 10, front), (picture + 90, back))
     assert both.tolist() == [[255, 255], [192, 0]]
     assert shown[0, :, 0].tolist() == [10, 90]
     scene = np.full_like(picture, 200)
     one_by_one = paste(picture + 10, front, paste(picture + 90, back, scene))
     np.testing.assert_allclose(paste(shown, both, scene), one_by_one, atol=1)
     hidden = np.zeros_like(back)  # nobody behind: what colour they would have does not show
-    assert beside((picture + 10, front), (picture + 90, hidden))[0][1, 0, 0] == 10
+    assert over((picture + 10, front), (picture + 90, hidden))[0][1, 0, 0] == 10
 
 
 # --- losses and scores ----------------------------------------------------------------------------------------

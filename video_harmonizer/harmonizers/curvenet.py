@@ -23,6 +23,7 @@ FEATURES = 512
 GLANCE = 96  # side of the pictures that the convolutions look at
 BINS = 16  # of a colour histogram
 STATISTICS = 2 * 3 * (BINS + 2) + 9
+WIDTH = 512  # of the perceptron
 PIECES = 32  # of a curve
 ENDS = 0.2  # by how much an answer of 1 moves a curve's end
 
@@ -30,15 +31,15 @@ ENDS = 0.2  # by how much an answer of 1 moves a curve's end
 class CurveNet(nn.Module):
     """Thumbnails and masks -> tone curves, (B, 3, PIECES + 1) values at equal steps, for `curves.interpolate`."""
 
-    def __init__(self, width: int = 512) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.encoder = squeezenet_features(12)
         self.rim = Rim()
-        last = nn.Linear(width, 3 * (PIECES + 2))
+        last = nn.Linear(WIDTH, 3 * (PIECES + 2))
         nn.init.zeros_(last.bias)
         last.weight.data.mul_(0.1)  # training starts near the identity
         inputs = Rim.outputs + STATISTICS + 2 * FEATURES
-        self.head = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last)
+        self.head = nn.Sequential(nn.Linear(inputs, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), last)
 
     def forward(
         self, foreground: Tensor, foreground_mask: Tensor, background: Tensor, background_mask: Tensor

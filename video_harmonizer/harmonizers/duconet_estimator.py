@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rvm.imagenet import DEVIATION, MEAN
 from video_harmonizer.engine import Engine, NetworkRecipe, as_numpy
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
@@ -21,20 +22,22 @@ from video_harmonizer.weights.load import load_into, read_metadata, read_state
 
 log = logging.getLogger(__name__)
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-
 
 def normalize(image: Tensor) -> Tensor:
     """(B, 3, H, W) RGB 0..1 as the network takes it: ImageNet's mean and deviation taken out."""
-    return (image - image.new_tensor(IMAGENET_MEAN)[:, None, None]) / image.new_tensor(IMAGENET_DEVIATION)[
-        :, None, None
-    ]
+    mean, deviation = _statistics(image)
+    return (image - mean) / deviation
 
 
 def denormalize(image: Tensor) -> Tensor:
     """And back; not clamped."""
-    return image * image.new_tensor(IMAGENET_DEVIATION)[:, None, None] + image.new_tensor(IMAGENET_MEAN)[:, None, None]
+    mean, deviation = _statistics(image)
+    return image * deviation + mean
+
+
+def _statistics(like: Tensor) -> tuple[Tensor, Tensor]:
+    """ImageNet's, (3, 1, 1) each."""
+    return like.new_tensor(MEAN).view(3, 1, 1), like.new_tensor(DEVIATION).view(3, 1, 1)
 
 
 class HarmonizeStep(nn.Module):

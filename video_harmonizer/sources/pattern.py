@@ -12,6 +12,7 @@ from video_harmonizer.frame import Frame, SourceInfo
 
 BARS = ((191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0), (0, 0, 191))
 SKIN, SHIRT, TROUSERS = (224, 172, 138), (58, 84, 140), (52, 48, 60)
+RATE = Fraction(30)  # frames a second
 SUBPIXEL = 4  # fractional bits of the shapes' coordinates, so that slow motion does not jump
 
 
@@ -20,17 +21,14 @@ class PatternSource:
 
     Args:
         width, height: pixels, at least 2.
-        rate: frames a second.
         seconds: the clip's length.
     """
 
-    def __init__(
-        self, width: int = 1280, height: int = 720, rate: Fraction = Fraction(30), seconds: float = 10
-    ) -> None:
+    def __init__(self, width: int = 1280, height: int = 720, seconds: float = 10) -> None:
         if min(width, height) < 2:
             raise InputError(f"pattern: {width}x{height} picture; give a size of at least 2x2")
-        frames = round(seconds * rate)
-        self.info = SourceInfo("test pattern", width, height, rate, frames=frames, time_base=1 / rate)
+        frames = round(seconds * RATE)
+        self.info = SourceInfo("test pattern", width, height, RATE, frames=frames, time_base=1 / RATE)
         self._backdrop = _backdrop(width, height)
         self._closed = False
 

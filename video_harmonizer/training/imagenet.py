@@ -6,12 +6,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from rvm.imagenet import DEVIATION, MEAN
 from video_harmonizer.training.settings import Training
 from video_harmonizer.weights.load import load_into, read_state
 
 log = logging.getLogger(__name__)
-
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the pictures' channels there
 
 
 def tell_of_chance(settings: Training) -> None:

@@ -253,6 +253,6 @@ def _row(shot: Shot, guess: np.ndarray) -> np.ndarray:
     return np.concatenate([_squared(part) for part in (picture, pasted, mask)], 1)
 
 
-def _squared(picture: np.ndarray, side: int = 256) -> np.ndarray:
+def _squared(picture: np.ndarray) -> np.ndarray:
     tensor = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float()
-    return F.interpolate(tensor, (side, side), mode="area")[0].permute(1, 2, 0).round().byte().numpy()
+    return F.interpolate(tensor, (256, 256), mode="area")[0].permute(1, 2, 0).round().byte().numpy()

@@ -91,7 +91,7 @@ class ShotDataset(Dataset):
             if self.free and random.random() < COMPANY:
                 company = walking(_pick(self.free, random), size, length, random)
                 company = [(purify(picture, alpha), alpha) for picture, alpha in company]
-                people = [beside(one, other) for one, other in zip(people, company, strict=True)]
+                people = [over(one, other) for one, other in zip(people, company, strict=True)]
             places = [other_grade(place) for place, _ in behind]
             frames = [
                 (paste(picture, alpha, place), alpha, picture)
@@ -200,7 +200,7 @@ def purify(picture: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return pure
 
 
-def beside(front: Layer, back: Layer) -> Layer:
+def over(front: Layer, back: Layer) -> Layer:
     """Two people as one layer, one before the other."""
     (picture, alpha), (other, other_alpha) = front, back
     both = 255 - np.rint((255.0 - alpha) * (255.0 - other_alpha) / 255).astype(np.uint8)

@@ -56,7 +56,7 @@ class Teacher:
     def photographs(self, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Name -> picture (H, W, 3) uint8; name -> alpha (H, W) uint8. Known again by the pixels, not by the name."""
         # an engine prepares itself for every size anew: few sizes, one after the other
-        by_size = sorted(images, key=lambda name: _even(images[name]))
+        by_size = sorted(images, key=lambda name: _in_grains(images[name]))
         mattes = {}
         with self._alone("photographs") as folder:
             for name in tqdm(by_size, "mattes of photographs", unit="photograph", dynamic_ncols=True, mininterval=5):
@@ -65,7 +65,7 @@ class Teacher:
                 matte = read_picture(path, cv2.IMREAD_GRAYSCALE)
                 if matte is None or matte.shape != image.shape[:2]:
                     self.matting.reset()
-                    picture = cv2.resize(image, _even(image)[::-1], interpolation=cv2.INTER_AREA)
+                    picture = cv2.resize(image, _in_grains(image)[::-1], interpolation=cv2.INTER_AREA)
                     matte = cv2.resize(self.matting.matte(Frame(picture, 0, 0.0)).alpha, image.shape[1::-1])
                     path.write_bytes(cv2.imencode(".png", matte)[1].tobytes())
                 mattes[name] = matte
@@ -130,7 +130,7 @@ def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _even(picture: np.ndarray) -> tuple[int, int]:
+def _in_grains(picture: np.ndarray) -> tuple[int, int]:
     """(height, width) in whole steps of `GRAIN`, nearly the picture's own."""
     height, width = (max(1, round(side / GRAIN)) * GRAIN for side in picture.shape[:2])
     return height, width
