@@ -4,6 +4,7 @@ import logging
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting.chroma import ChromaKey
 from video_harmonizer.options import VideoOptions
 from video_harmonizer.pixels import to_depth
+from video_harmonizer.sources import open_source
 
 DTYPES = [np.uint8, np.uint16]
 
@@ -153,6 +155,14 @@ def flat_clip(path: Path, pts: tuple[int, ...] = (0, 1, 2, 3), last_duration: in
     return str(path)
 
 
+def numbered(index: int) -> av.VideoFrame:
+    return flat_frame((20 + 10 * index, 128, 128), "yuv420p", 64, 48)
+
+
+def number_of(picture: np.ndarray) -> int:
+    return round((picture.mean() * 219 / 255 - 4) / 10)
+
+
 def shown(scene: Background, seconds: float, dtype: type = np.uint8) -> int:
     """Which of the clip's frames is behind a frame at that time."""
     picture = behind(scene, frame_of(seconds=seconds, dtype=dtype))
@@ -166,6 +176,21 @@ def test_video_shows_what_is_due_at_the_frames_time_and_starts_again(tmp_path: P
     for index in range(2 * rate):
         seconds = index / rate
         assert shown(scene, seconds) == int(seconds * 10 + 1e-9) % 4, seconds
+    scene.close()
+
+
+@pytest.mark.parametrize("kinds", [(".mkv", ".mp4"), (".mp4", ".mkv"), (".mkv", ".mkv"), (".mp4", ".mp4")])
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(30000, 1001), Fraction(24)])
+def test_video_of_the_same_rate_keeps_step(tmp_path: Path, rate: Fraction, kinds: tuple[str, str]):
+    """Matroska's times are rounded to milliseconds; a picture that comes one early shows when it is due."""
+    sea, talk = (
+        make_clip(tmp_path / f"{name}{kind}", range(count), 1 / rate, picture=lambda index: numbered(index % 20))
+        for name, kind, count in zip(("sea", "talk"), kinds, (20, 130), strict=True)
+    )
+    scene = open_background(str(sea))
+    for frame in open_source(str(talk)):
+        seen = number_of(behind(scene, frame_of(seconds=frame.seconds)))
+        assert seen == frame.index % 20, frame.index
     scene.close()
 
 

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 BLUR_SHARE = 1 / 30  # of the frame's height: the default radius
 NEIGHBOURS = np.ones((3, 3), np.uint8)  # a small pixel beside the person may hold some of their colour
 PATIENCE = 0.02  # seconds that a frame of live video waits for the pictures that a video behind it skips
+ROUNDED = 0.002  # seconds: files round times, Matroska to milliseconds, and a picture that is early is due
 ASPECT_TOLERANCE = 0.02  # relative difference of aspects below which nobody sees the crop
 
 
@@ -147,12 +148,12 @@ class LoopedVideo:
 
     def behind(self, frame: Frame, matte: Matte) -> np.ndarray:
         seconds, began = frame.seconds - self._late, time.perf_counter()
-        if seconds < self._since:
+        if seconds < self._since - ROUNDED:
             self.close()
             self._pictures = self._loop()
             self._upcoming = next(self._pictures)
         moved = False
-        while self._upcoming is not None and self._upcoming[0] <= seconds:
+        while self._upcoming is not None and self._upcoming[0] <= seconds + ROUNDED:
             if self._live and moved and time.perf_counter() - began > PATIENCE:
                 self._late += seconds - self._since
                 break
@@ -174,9 +175,11 @@ class LoopedVideo:
         began = 0.0
         while True:
             last = step = 0.0
+            count = 0
             self._source = open_source(self.name)
             try:
                 for picture in self._source:
+                    count += 1
                     yield began + picture.seconds, picture.rgb
                     step, last = picture.seconds - last, picture.seconds
             except InputError as error:
@@ -188,7 +191,9 @@ class LoopedVideo:
             self._source.close()
             if last == 0:
                 return
-            began += last + step  # the last picture is shown for as long as the one before it
+            lasted = last + step  # the last picture is shown for as long as the one before it
+            exact = count / self._source.info.rate if self._source.info.rate else lasted
+            began += float(exact) if abs(exact - lasted) < ROUNDED else lasted  # what was rounded would add up
 
 
 class Blur:
