@@ -16,7 +16,7 @@ import av
 import numpy as np
 import pytest
 from av.audio.resampler import AudioResampler
-from clips import audio_packets, make_clip, moving_picture, plane_of, tone, video_pts
+from clips import audio_packets, make_clip, moving_picture, plane_of, tone, trim, video_pts
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo, VideoColor
@@ -105,6 +105,34 @@ def test_a_still_before_b_frames_does_not_prolong_the_end(tmp_path, name, audio,
     copy(clip, tmp_path / name)
     assert seconds_of(tmp_path / name) == pytest.approx([time / 25 for time in times], abs=0.001)
     assert duration_of(tmp_path / name) == pytest.approx(12, abs=0.06)
+
+
+@pytest.fixture
+def long_clip(tmp_path: Path) -> Path:
+    """Ten seconds with sound."""
+    return make_clip(tmp_path / "long.mp4", range(300), Fraction(1, 30), audio=["aac"], options={"bf": "0", "g": "250"})
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_sound_goes_on_where_an_edit_list_ends_the_pictures_alone(long_clip: Path, tmp_path: Path, name: str):
+    trim(long_clip, 0, 4, tracks=1)
+    copy(long_clip, tmp_path / name)
+    assert len(seconds_of(tmp_path / name)) == 120
+    assert audio_packets(tmp_path / name)[-1][0] == pytest.approx(audio_packets(long_clip)[-1][0], abs=0.001)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+@pytest.mark.parametrize(("begin", "end"), [(4, 9.4), (0, 9.5), (4, 6)])
+def test_what_an_edit_list_hides_stays_away(long_clip: Path, tmp_path: Path, name: str, begin: float, end: float):
+    trim(long_clip, begin, end)
+    copy(long_clip, tmp_path / name)
+    times = seconds_of(tmp_path / name)
+    assert times == pytest.approx([index / 30 for index in range(round(30 * (end - begin)))], abs=0.001)
+    assert duration_of(tmp_path / name) == pytest.approx(end - begin, abs=0.06)
+    if name == "out.mkv":  # which can't hide any; but for the one that a decoder begins with
+        assert audio_packets(tmp_path / name)[0][0] >= -0.05
+    with av.open(str(tmp_path / name)) as container:
+        assert next(frame.time for frame in container.decode(audio=0)) == pytest.approx(0, abs=0.05)
 
 
 def test_tags_of_the_source_are_kept(tmp_path):

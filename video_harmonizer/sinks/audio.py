@@ -25,6 +25,7 @@ from video_harmonizer.sinks.recoding import Recoding
 
 log = logging.getLogger(__name__)
 
+HIDING = ("mp4", "mov")  # formats that have edit lists
 PATIENCE = 250  # packets, some seconds, by which pictures may come later than the sound that belongs to them
 ROOMY = {".mkv": "matroska", ".mov": "mov"}  # formats that hold more kinds of audio than others
 # By the number of channels, where a file says no more than that
@@ -45,7 +46,7 @@ class AudioCopy:
 
     def __init__(self, original: Original, output: OutputContainer, path: Path, rate: Fraction) -> None:
         self._output = output
-        self._fragments = Fragments() if output.format.name in ("mp4", "mov") else None
+        self._fragments = Fragments() if output.format.name in HIDING else None
         self._tracks: dict[int, _Track] = {}  # by the source's stream index
         container, pictures = original.container, original.pictures
         self._source = container.name.removeprefix("file:") if container else ""
@@ -110,7 +111,7 @@ class AudioCopy:
                     continue
                 if packet.stream_index in self._tracks:
                     yield from self._tracks[packet.stream_index].prepare(packet)
-                elif self._clock.see(packet):
+                elif not packet.is_discard and self._clock.see(packet):  # else an edit list hides it
                     for track in self._tracks.values():
                         yield from track.go_on()
         except FFmpegError as error:
@@ -173,6 +174,7 @@ class _Track:
         self._origin = round(clock.origins[0] / self._time_base)
         self._overlaps = False  # whether the part's sound may begin before that of the part before has ended
         self._waiting: list[Packet] = []
+        self._hidden: Packet | None = None  # the latest of those before all that is heard
         self._last_read: int | None = None  # decoding time in the file
         self._last_written: int | None = None  # and in the output
         self._step = math.ceil(1 / (stream.sample_rate * self._time_base))  # the least that muxers tell apart
@@ -183,6 +185,7 @@ class _Track:
             self._recoding = Recoding(stream, output)
             self._copy = self._recoding.stream
             _tell_of_recoding(stream, self._copy, path)
+        self._hides = output.format.name in HIDING or self._recoding is not None  # who decodes leaves it out
         self._copy.metadata.update(stream.metadata)
         self._copy.disposition = stream.disposition
         # AAC out of a transport stream has a header before each packet, which no other format wants.
@@ -192,6 +195,12 @@ class _Track:
 
     def prepare(self, packet: Packet) -> Iterator[tuple[Fraction, Packet]]:
         """What can be written now that this packet of the file is there."""
+        if packet.is_discard and not self._hides:  # by an edit list, without which it would be heard
+            self._hidden = packet if self._last_read is None else None
+            return
+        if self._hidden:  # a decoder begins with one before the first that is heard
+            self._waiting.append(self._hidden)
+            self._hidden = None
         try:
             self._waiting += self._unwrap.filter(packet) if self._unwrap else [packet]
         except FFmpegError as error:  # of this packet alone

@@ -78,7 +78,7 @@ class Original:
             pictures = main_video(rest)
             rest.seek(max(round((now + self.origin) * av.time_base), 0))
             for packet in demux(rest, [pictures] if pictures else []):
-                if packet.pts is not None:
+                if packet.pts is not None and not packet.is_discard:  # what an edit list hides is not shown
                     last.see(packet)
                     if last.start - self.origin > now + A_MOMENT:
                         return True, last.start - self.origin
