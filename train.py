@@ -26,7 +26,7 @@ from video_harmonizer.training.harmonizing import Harmonizing
 from video_harmonizer.training.journal import Journal
 from video_harmonizer.training.matting import Matting
 from video_harmonizer.training.repainting import Repainting
-from video_harmonizer.training.runs import current_commit, export, is_exported, made_by, restore, save
+from video_harmonizer.training.runs import check_place, current_commit, export, is_exported, made_by, restore, save
 from video_harmonizer.training.settings import Training, read_settings
 from video_harmonizer.training.supply import supply
 from video_harmonizer.training.task import Task
@@ -51,6 +51,7 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     rank, processes = fabric.global_rank, fabric.world_size
     torch.manual_seed(settings.seed)
     make_folder(settings.output)
+    check_place(settings)
     conditions, commit = made_by(settings, processes), current_commit() or "unknown"  # now: files may change meanwhile
     task = make(settings)
     descent = Descent(fabric, task, settings)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -197,6 +197,34 @@ def test_run_stopped_in_its_last_validation_still_exports_when_resumed(
     assert (short.output / "weights.safetensors").is_file()
 
 
+def test_weights_that_are_read_are_not_overwritten(settings: Training):
+    given = settings.output / "weights.safetensors"
+    settings.output.mkdir(parents=True)
+    save_file(S2CRNet().state_dict(), given, {"network": "s2crnet", "stages": "2"})
+    before = given.read_bytes()
+    with pytest.raises(InputError, match=r"weights\.safetensors: it is also read"):
+        train.train(dataclasses.replace(settings, weights=given))
+    assert given.read_bytes() == before
+
+
+def test_weights_of_another_run_are_not_overwritten(settings: Training):
+    train.train(dataclasses.replace(settings, steps=2, small_steps=1))
+    (settings.output / "checkpoint.pt").unlink()
+    before = (settings.output / "weights.safetensors").read_bytes()
+    other = dataclasses.replace(settings, steps=2, small_steps=1, seed=9)
+    with pytest.raises(InputError, match=r"holds another run's weights\.safetensors .* give another --output"):
+        train.train(other)
+    assert (settings.output / "weights.safetensors").read_bytes() == before
+
+
+def test_run_stopped_before_its_first_checkpoint_begins_again(settings: Training):
+    short = dataclasses.replace(settings, steps=2, small_steps=1)
+    train.train(short)
+    (settings.output / "checkpoint.pt").unlink()
+    train.train(short)
+    assert checkpoint(settings)["step"] == 2
+
+
 def test_checkpoint_of_other_settings_is_refused_and_left_alone(settings: Training):
     train.train(dataclasses.replace(settings, steps=1))
     before = (settings.output / "checkpoint.pt").read_bytes()
@@ -217,7 +245,7 @@ def test_damaged_checkpoint_is_named_and_left_alone(settings: Training, damage: 
     else:
         torch.save(damage, path)
     before = path.read_bytes()
-    with pytest.raises(InputError, match=r"checkpoint\.pt: damaged .*move it away to start anew"):
+    with pytest.raises(InputError, match=r"checkpoint\.pt: damaged .*give another --output"):
         train.train(settings)
     assert path.read_bytes() == before
 

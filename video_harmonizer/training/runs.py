@@ -12,6 +12,7 @@ from safetensors.torch import save as as_safetensors
 from torch import Tensor, nn
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.staging import check_output_file
 from video_harmonizer.training.settings import FREE, Training, as_table, to_toml
 from video_harmonizer.weights.load import first_line
 
@@ -31,6 +32,22 @@ def made_by(settings: Training, processes: int) -> dict[str, Any]:
         if file is not None and file.is_file():
             table[name] = f"a file of SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"
     return table
+
+
+def check_place(settings: Training) -> None:
+    """Refuse a folder where weights would be overwritten that are read, or that another run made.
+
+    Raises:
+        InputError: so it is.
+    """
+    weights, table = settings.output / WEIGHTS, settings.output / SETTINGS
+    check_output_file(weights, [file for file in (getattr(settings, name) for name in GIVEN) if file is not None])
+    if (settings.output / CHECKPOINT).exists() or not (weights.exists() or table.exists()):
+        return
+    # a run that was stopped between its first weights and its first checkpoint begins again
+    if not table.is_file() or table.read_text(encoding="utf-8", errors="replace") != to_toml(settings):
+        what = f"{settings.output}: holds another run's {WEIGHTS} or {SETTINGS}, and no checkpoint"
+        raise InputError(f"{what}; move them away, or give another --output")
 
 
 def save(settings: Training, conditions: Mapping[str, Any], parts: Mapping[str, Any], step: int) -> None:
@@ -76,7 +93,7 @@ def restore(settings: Training, now: Mapping[str, Any], parts: Mapping[str, Any]
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         before, done = dict(checkpoint["settings"]), int(checkpoint["step"])
     except Exception as error:  # damaged bytes make torch raise nearly anything
-        raise InputError(f"{path}: damaged ({first_line(error)}); move it away to start anew") from error
+        raise InputError(f"{path}: damaged ({first_line(error)}); give another --output to start anew") from error
     others = [name for name in sorted((before.keys() | now.keys()) - FREE) if before.get(name) != now.get(name)]
     if others:
         name = others[0]
@@ -90,7 +107,7 @@ def restore(settings: Training, now: Mapping[str, Any], parts: Mapping[str, Any]
             part.load_state_dict(checkpoint[name])
     except (KeyError, RuntimeError, ValueError) as error:
         what = f"{path}: of another version of this program, or damaged ({first_line(error)})"
-        raise InputError(f"{what}; move it away to start anew") from error
+        raise InputError(f"{what}; give another --output to start anew") from error
     log.info("%s: going on after step %d", path, done)
     return done
 
