@@ -19,6 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.command_line import at_least, run
+from video_harmonizer.errors import InputError
 from video_harmonizer.iharmony4 import FOLDERS
 from video_harmonizer.staging import cannot_write
 from video_harmonizer.thumbnails import SIZE
@@ -38,17 +39,23 @@ Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # composite (H, W, 3) uint8 
 
 
 def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO") -> None:
-    """Write composites, masks and real pictures as one subset; files of the same names are replaced."""
-    folders = [root / subset / folder for folder in FOLDERS]
+    """Write composites, masks and real pictures as one subset.
+
+    Raises:
+        InputError: it is there already, or can't be written.
+    """
+    folders, listed = [root / subset / folder for folder in FOLDERS], root / subset / f"{subset}_test.txt"
     names = []
     try:
+        if listed.exists():
+            raise InputError(f"{listed}: is there already, and may be of a published dataset; give another folder")
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
         for number, (composite, mask, real) in enumerate(triples, 1):
             names.append(f"c{number}_1_1.png")
             for folder, stem, picture in zip(folders, ("_1_1", "_1", ""), (composite, mask, real), strict=True):
                 Image.fromarray(picture).save(folder / f"c{number}{stem}.png")
-        (root / subset / f"{subset}_test.txt").write_text("".join(f"{name}\n" for name in names))
+        listed.write_text("".join(f"{name}\n" for name in names))
     except OSError as error:
         raise cannot_write(root, error) from error
 

@@ -42,6 +42,15 @@ def test_each_kind_is_another_set(tmp_path: Path):
     assert len(sets) == len(KINDS) == 6
 
 
+def test_a_dataset_that_is_there_is_left_alone(tmp_path: Path):
+    path = tmp_path / "HCOCO" / "HCOCO_test.txt"
+    path.parent.mkdir()
+    path.write_text("c1_2_3.jpg\n")
+    with pytest.raises(InputError, match=r"HCOCO_test\.txt: is there already"):
+        write_dataset(tmp_path, [])
+    assert path.read_text() == "c1_2_3.jpg\n"
+
+
 def test_a_place_that_can_not_be_written_is_named(tmp_path: Path):
     (tmp_path / "talk.mp4").touch()
     with pytest.raises(InputError, match=r"talk\.mp4: it can't be written \(.*\); give another place"):
