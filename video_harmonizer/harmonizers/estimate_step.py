@@ -1,6 +1,5 @@
 """Curve networks as engines run them: for those who convert them, or run them in torch."""
 
-import logging
 from pathlib import Path
 
 import torch
@@ -11,8 +10,6 @@ from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import CLASSES, S2CRNet
 from video_harmonizer.weights.checkpoint import Facts
 from video_harmonizer.weights.load import load_into, read_metadata, read_state
-
-log = logging.getLogger(__name__)
 
 PERSON = CLASSES.index("person")  # what this application films
 
@@ -64,8 +61,6 @@ def read_network(name: str, path: Path) -> tuple[S2CRNet | CurveNet, Facts]:
     asked, name = name, about.get("network", "s2crnet" if published else name)
     if name not in ("s2crnet", "curvenet"):
         raise InputError(f"{path}: weights of {name}, wanted {asked}'s; give others, or the option that {name} is for")
-    if name != asked:
-        log.info("%s: weights of %s, which is taken instead of %s", path, name, asked)
     stages = about.get("stages", "2")
     if stages not in ("1", "2"):
         raise InputError(f"{path}: says of itself stages {stages!r}; want 1 or 2")

@@ -131,4 +131,7 @@ def load_estimator(name: str, path: Path, engine: Engine, side: int = SIZE) -> C
 
         return read_network(name, path)
 
-    return CurveEstimator(open_checkpoint(path, f"estimator {name}", read), engine, side)
+    network = open_checkpoint(path, f"estimator {name}", read)
+    if (known := network.about["network"]) != name:
+        log.info("%s: weights of %s, which is taken instead of %s", path, known, name)
+    return CurveEstimator(network, engine, side)
