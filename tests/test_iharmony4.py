@@ -143,6 +143,14 @@ def test_empty_list(root: Path):
         list_entries(root, "test")
 
 
+def test_common_list_that_leaves_out_a_subset_says_which(root: Path):
+    for path in root.glob("*/*_test.txt"):
+        path.unlink()
+    (root / "IHD_test.txt").write_text("HCOCO/composite_images/c1_1_1.jpg\n")
+    with pytest.raises(InputError, match=r"IHD_test\.txt: names no composite of H\w+, whose folder is there"):
+        list_entries(root, "test")
+
+
 def test_name_that_says_nothing_of_its_mask(root: Path):
     (root / "HAdobe5k" / "HAdobe5k_test.txt").write_text("a1_1.jpg\n")
     with pytest.raises(InputError, match=r"HAdobe5k_test\.txt: 'a1_1\.jpg' is not a composite's name"):

@@ -103,7 +103,8 @@ def _list_subset(root: Path, subset: str, split: str) -> list[Entry]:
     # published with folders and without; joined lists have some twice
     names = list(dict.fromkeys(path.name for path in listed))
     if not names:
-        raise InputError(f"{lists[0]}: empty; want the name of a composite on each line")
+        got = "empty" if lists[0].name != common else f"names no composite of {subset}, whose folder is there"
+        raise InputError(f"{lists[0]}: {got}; want the name of a composite on each line")
     entries = []
     for name in names:
         stem = PurePosixPath(name).stem

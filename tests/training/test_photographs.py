@@ -66,6 +66,27 @@ def test_an_index_as_excel_writes_it_is_read(data: Path):
         Photographs(data, "train")
 
 
+@pytest.mark.parametrize(
+    "luts",
+    [
+        np.linspace(0, 255, 65 * 81).reshape(65, 3, 3, 3, 3).astype(np.uint8),
+        np.linspace(0, 255, 65 * 81).reshape(65, 3, 3, 3, 3),
+        np.full((65, 3, 3, 3, 3), np.nan),
+    ],
+)
+def test_colour_tables_on_another_scale_are_refused(data: Path, luts: np.ndarray):
+    np.savez(data / "luts.npz", luts=luts)
+    with pytest.raises(InputError, match=r"luts\.npz: tables of .* to .*; want floats, 0 for black and 1 for white"):
+        read_luts(data)
+
+
+def test_index_that_can_not_be_read_is_named(data: Path):
+    (data / "index.csv").unlink()
+    (data / "index.csv").mkdir()
+    with pytest.raises(InputError, match=r"index\.csv: can't be read \(Is a directory\)"):
+        Photographs(data, "train")
+
+
 def test_colour_tables_that_are_none_are_named(data: Path):
     path = data / "luts.npz"
     for content in (b"", b"text", b"PK\x03\x04 torn"):

@@ -37,6 +37,7 @@ class People:
         Raises:
             InputError: there is nobody or no place to learn from.
         """
+        paths = [] if clips is None else find_clips(clips)  # that there are some: before hours of mattes
         photographs = Photographs(data, split)
         images, drawn = photographs.images, _drawn(photographs)
         unknown = [row.image for row in photographs.rows if row.person is not False and row.image not in drawn]
@@ -56,7 +57,7 @@ class People:
         else:
             kept, others = _places(photographs.rows)
             self.scenes = [images[name] for name in [*empty, *kept, *others]]
-        self.clips = {} if clips is None else _clips(clips, held_out, teacher, split)
+        self.clips = {} if clips is None else _clips(clips, paths, held_out, teacher, split)
         log.info(
             "%s: %d photographs of people, %d without, %d things, %d clips",
             split,
@@ -99,9 +100,10 @@ def _things(photographs: Photographs, mattes: dict[str, np.ndarray], unseen: set
     return [Shot(photographs.images[row.image][None], photographs.mask_of(row)[None]) for row in found]
 
 
-def _clips(root: Path, held_out: tuple[str, ...], teacher: Teacher, split: str) -> dict[str, list[Shot]]:
+def _clips(
+    root: Path, clips: list[Path], held_out: tuple[str, ...], teacher: Teacher, split: str
+) -> dict[str, list[Shot]]:
     """Name -> stretches of each clip that is of this split."""
-    clips = find_clips(root)
     unseen = [path for path in clips if any(fnmatch(path.stem, name) for name in held_out)]
     if not unseen and split == "val":
         what = f"held_out ({', '.join(held_out)}) names none of its clips" if held_out else "held_out names no clip"

@@ -107,6 +107,8 @@ def _read_index(root: Path, split: str) -> list[Row]:
     want = "want a table with columns source,image,mask,person,split"
     try:
         lines = io.StringIO(index.read_bytes().decode("utf-8-sig"), newline="")  # as Excel writes it, too
+    except OSError as error:
+        raise InputError(f"{index}: can't be read ({error.strerror}); {want}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{index}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
     table = csv.DictReader(lines)
@@ -151,8 +153,11 @@ def read_luts(root: Path) -> tuple[np.ndarray, np.ndarray]:
             luts = arrays["luts"]
     except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: {error}; want a .npz file with an array called luts") from None
-    if luts.ndim != 5 or luts.shape[4] != 3 or len(set(luts.shape[1:4])) > 1:
-        raise InputError(f"{path}: tables of shape {luts.shape}; want (N, K, K, K, 3)")
+    if luts.ndim != 5 or luts.shape[4] != 3 or len(set(luts.shape[1:4])) > 1 or luts.shape[1] < 2:
+        raise InputError(f"{path}: tables of shape {luts.shape}; want (N, K, K, K, 3), K from 2")
+    if luts.dtype.kind != "f" or not np.isfinite(luts).all() or np.median(luts) > 1:
+        what = f"tables of {luts.dtype}, {luts.min()} to {luts.max()}"
+        raise InputError(f"{path}: {what}; want floats, 0 for black and 1 for white")
     if len(luts) <= TRAINING_LUTS:
         raise InputError(f"{path}: {len(luts)} tables; want more than the {TRAINING_LUTS} that training takes")
     return luts[:TRAINING_LUTS], luts[TRAINING_LUTS:]
