@@ -181,7 +181,7 @@ def test_truncated_video_is_refused_after_its_last_frame(truncated: str, refusal
     assert Path("out.mp4").read_bytes() == PRECIOUS
     kept = Path("out.partial.mp4")  # minutes of work may be in it
     assert 3 < len(read_video(kept)) < 30
-    assert f"{kept.resolve()}: holds what was done before it failed" in caplog.messages
+    assert f"{kept.resolve()}: holds what could be written before it failed" in caplog.messages
 
 
 def test_truncated_video_leaves_nothing_under_the_final_name(truncated: str, refusal: Callable[..., str]):

@@ -629,7 +629,7 @@ def test_failure_while_a_stopped_file_is_finished_keeps_what_there_is_apart(
     assert video(weights, clip, "--background", "blur", "-o", tmp_path / "out.mp4") == 2
     assert not (tmp_path / "out.mp4").exists()
     assert len(read_video(tmp_path / "out.partial.mp4")) == 3
-    assert f"{tmp_path / 'out.partial.mp4'}: holds what was done before it failed" in caplog.messages
+    assert f"{tmp_path / 'out.partial.mp4'}: holds what could be written before it failed" in caplog.messages
 
 
 def test_program_error_is_not_hidden(clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -112,6 +112,14 @@ def test_longer_matte_is_said_and_shorter_one_warned_of(
     assert "error: mattes: it ends after 3 mattes, wanted one for frame 3 at 0.120 s" in capsys.readouterr().err
 
 
+def test_mattes_of_uneven_times_are_not_said_to_end_early(caplog: pytest.LogCaptureFixture):
+    times = [0, 33, 66, 133, 500, 533, 566, 900, 1500, 1533, 1566, 2400]  # of which Matroska's header guesses 61
+    for name in ("talk.mkv", "mattes.mp4"):
+        make_clip(Path(name), times, Fraction(1, 1000))
+    assert run_command("video", "talk.mkv", *PLAIN, "--matting", "mattes.mp4", "-o", "out.mp4") == 0
+    assert not [message for message in caplog.messages if "mattes for" in message]
+
+
 def test_other_times_and_sizes_are_refused(capsys: pytest.CaptureFixture):
     arguments = ("video", "frames", *PLAIN, "-o", "out.mp4", "--matting")
     matte_video("slow.mkv", time_base=Fraction(1, 20))

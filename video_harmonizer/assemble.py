@@ -6,6 +6,7 @@ import math
 import platform
 import re
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 
 from video_harmonizer import weights
@@ -213,12 +214,22 @@ def _open_matte_clip(name: str, source: SourceInfo, cleanup: ExitStack) -> Matte
     except InputError as error:
         raise InputError(f"--matting {error}") from None
     cleanup.callback(mattes.close)
-    got, wanted = mattes.info.frames, source.frames
-    if got and wanted and got > wanted:
-        log.info("%s: %d mattes for %d frames; those left over are not used", name, got, wanted)
-    elif got and wanted and got < wanted:
-        log.warning("%s: %d mattes for %d frames; it seems to end early", name, got, wanted)
+    _tell_of_another_length(mattes.info, source)
     return MatteClip(mattes.info, mattes)
+
+
+def _tell_of_another_length(mattes: SourceInfo, source: SourceInfo) -> None:
+    """Before the work, as far as headers know: those of videos often guess how many frames there are."""
+    got, wanted = mattes.frames, source.frames
+    if not got or not wanted:
+        return
+    share, margin = Fraction(got, wanted), 0.0
+    if mattes.file and mattes.rate and source.rate:  # their durations say more
+        share, margin = share * source.rate / mattes.rate, 0.1
+    if share > 1 + margin:
+        log.info("%s: %d mattes for %d frames; those left over are not used", mattes.name, got, wanted)
+    elif share < 1 - margin:
+        log.warning("%s: %d mattes for %d frames; it seems to end early", mattes.name, got, wanted)
 
 
 def harmonizer_weights(options: HarmonizerOptions) -> Path | None:

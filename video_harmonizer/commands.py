@@ -209,7 +209,7 @@ def _abandoned_on_failure(cleanup: ExitStack, sink: Sink) -> Sink:
     def abandon(failed: type[BaseException] | None, *_: object) -> None:
         sink.abort()  # does nothing once the sink is closed
         if failed and sink.kept:
-            log.warning("%s: holds what was done before it failed", sink.kept)
+            log.warning("%s: holds what could be written before it failed", sink.kept)
 
     cleanup.push(abandon)
     return sink

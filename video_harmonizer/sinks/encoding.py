@@ -123,7 +123,8 @@ class Encoding:
             if any(self._opens(pixel_format, others) for pixel_format in candidates):
                 raise self._refused(name, value)
         size = "{}x{}".format(*self._size)
-        raise InputError(f"--codec {self.codec.name}: it can't code {size} here ({reason}); use libx264")
+        remedy = "a view that is less wide, or libx265" if self.codec.name == "libx264" else "libx264"
+        raise InputError(f"--codec {self.codec.name}: it can't code {size} here ({reason}); use {remedy}")
 
     def _refused(self, name: str, value: str) -> InputError:
         some = name == "preset" and self.codec.name in ("libx264", "libx265")
