@@ -53,7 +53,7 @@ def read_image(path: Path, as_mask: bool = False) -> np.ndarray:
     if as_mask:
         return alpha if alpha is not None and transparent else rgb
     if transparent:
-        what = f"{path}: its transparency is left out, but where the file is given as a mask or --matting, too"
+        what = f"{path}: its transparency is not used; give the file as a mask or as --matting, too, to use it"
         warn_once(log, f"transparency {path.parent}", what)
     return _in_srgb(rgb, encoded, path)
 
