@@ -12,6 +12,7 @@ import pytest
 from clips import moving_picture
 from PIL import Image, ImageCms
 
+from video_harmonizer import hdr
 from video_harmonizer.errors import InputError
 from video_harmonizer.sources import open_source
 from video_harmonizer.sources.image import ImageSequenceSource, PhotographSource, read_image
@@ -142,6 +143,19 @@ def test_other_colour_profiles_become_srgb(tmp_path: Path, name: str):
     for harmless in (srgb, b"damaged"):
         picture.save(tmp_path / name, icc_profile=harmless, quality=100)
         assert np.abs(read_image(tmp_path / name)[8, 8].astype(int) - (200, 60, 30)).max() <= 2
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG"), (1, None)])
+def test_hdr_png_becomes_sdr(tmp_path: Path, caplog: pytest.LogCaptureFixture, transfer: int, name: str | None):
+    picture = RGB.astype(np.uint16) * 257
+    path = save(tmp_path / "a.png", picture[..., ::-1])
+    content = b"cICP" + bytes((9, transfer, 0, 1))
+    chunk = struct.pack(">I", 4) + content + struct.pack(">I", zlib.crc32(content))
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + chunk + data[33:])  # right behind the header
+    assert np.array_equal(read_image(path), hdr.to_sdr(picture, transfer) if name else picture)
+    assert (f"HDR picture ({name})" in caplog.text) == bool(name)
+    assert np.array_equal(read_image(path, as_mask=True), picture)
 
 
 def test_a_profile_of_16_bits_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture):

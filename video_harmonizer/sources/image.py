@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
+from video_harmonizer import hdr
 from video_harmonizer.errors import InputError, warn_once
 from video_harmonizer.frame import Frame, SourceInfo
 from video_harmonizer.numbered import PRINTF_NUMBER, is_pattern
@@ -108,7 +109,11 @@ def _is_transparent(alpha: np.ndarray) -> bool:
 
 
 def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
-    """Pixels of another colour profile, as a phone's Display P3 or a camera's Adobe RGB, converted."""
+    """Pixels of another colour profile, as a phone's Display P3 or a camera's Adobe RGB, or of HDR, converted."""
+    if (transfer := _transfer(encoded)) in hdr.TRANSFERS:
+        what = f"{path}: HDR picture ({hdr.TRANSFERS[transfer]}), made SDR (BT.709) as scenes are"
+        warn_once(log, f"HDR {path.parent}", what)
+        return hdr.to_sdr(rgb, transfer)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # no pixel is decoded here
@@ -128,6 +133,15 @@ def _in_srgb(rgb: np.ndarray, encoded: np.ndarray, path: Path) -> np.ndarray:
         return rgb if converted is None else np.array(converted)
     except (ImageCms.PyCMSError, *BEYOND_PILLOW):  # a damaged profile says nothing
         return rgb
+
+
+def _transfer(encoded: np.ndarray) -> int | None:
+    """The number of a PNG's transfer characteristics, where it says so (PNG, third edition, chunk cICP)."""
+    if encoded[:8].tobytes() != b"\x89PNG\r\n\x1a\n":
+        return None
+    start = encoded.tobytes().partition(b"IDAT")[0]
+    at = start.find(b"cICP")
+    return start[at + 5] if 0 <= at < len(start) - 5 else None
 
 
 class PhotographSource:
