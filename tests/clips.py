@@ -74,6 +74,7 @@ def make_clip(
     audio_seconds: float | None = None,  # at least
     audio_start: int = 0,  # seconds
     tags: dict[str, str] | None = None,
+    video_tags: dict[str, str] | None = None,
     chapters: Sequence[tuple[int, int, str]] = (),  # start and end in milliseconds, title
     color: tuple[int, int, int, int] | None = None,  # primaries, transfer, matrix, range
     pixel_aspect: Fraction = Fraction(1),
@@ -100,6 +101,7 @@ def make_clip(
     stream.codec_context.sample_aspect_ratio = pixel_aspect
     added = [output.add_stream(name, rate=48000, layout="stereo") for name in audio]
     voices = [voice for voice in added if isinstance(voice, AudioStream)]
+    stream.metadata.update(video_tags or {})
     for voice, language in zip(voices, audio_languages, strict=False):
         voice.metadata["language"] = language
     stream.codec_context.flags |= Flags.frame_duration

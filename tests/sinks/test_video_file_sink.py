@@ -21,6 +21,7 @@ from clips import audio_packets, make_clip, moving_picture, plane_of, tone, trim
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo, VideoColor
 from video_harmonizer.sinks.fragments import Fragments
+from video_harmonizer.sinks.original import track_tags
 from video_harmonizer.sinks.recoding import Recoding
 from video_harmonizer.sinks.video_file import VideoFileSink
 from video_harmonizer.sources.video_file import VideoFileSource
@@ -141,6 +142,16 @@ def test_tags_of_the_source_are_kept(tmp_path):
     copy(clip, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert tags.items() <= container.metadata.items()
+
+
+@pytest.mark.parametrize("source", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_tracks_keep_title_and_language(tmp_path, source, name):
+    tags = {"title": "Main camera", "language": "swe"}
+    clip = make_clip(tmp_path / source, audio=["aac"], video_tags=tags)
+    copy(clip, tmp_path / name)
+    with av.open(str(tmp_path / name)) as container:
+        assert track_tags(container.streams.video[0]) == tags
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])

@@ -20,7 +20,7 @@ from av.stream import Stream
 from video_harmonizer.container import begins_anew, demux
 from video_harmonizer.errors import warn_once
 from video_harmonizer.sinks.fragments import Fragments
-from video_harmonizer.sinks.original import A_MOMENT, LastPicture, Original
+from video_harmonizer.sinks.original import A_MOMENT, LastPicture, Original, track_tags
 from video_harmonizer.sinks.recoding import Recoding
 
 log = logging.getLogger(__name__)
@@ -187,6 +187,7 @@ class _Track:
             _tell_of_recoding(stream, self._copy, path)
         self._hides = output.format.name in HIDING or self._recoding is not None  # who decodes leaves it out
         self._copy.metadata.update(stream.metadata)
+        self._copy.metadata.update(track_tags(stream))
         self._copy.disposition = stream.disposition
         # AAC out of a transport stream has a header before each packet, which no other format wants.
         is_wrapped = stream.codec_context.name == "aac" and not stream.codec_context.extradata

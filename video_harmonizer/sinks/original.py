@@ -11,6 +11,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from video_harmonizer.container import demux, main_video, open_container
@@ -124,6 +125,12 @@ class LastPicture:
         """When it ends."""
         announced = self._announced_end
         return announced if announced and self.start < announced <= self._furthest + A_MOMENT else self._end
+
+
+def track_tags(stream: Stream) -> dict[str, str]:
+    """A track's title and language. FFmpeg reads MP4's titles as "name", and writes them from "title"."""
+    tags = {"title": stream.metadata.get("title") or stream.metadata.get("name"), "language": stream.language}
+    return {name: text for name, text in tags.items() if text}
 
 
 def _moved(chapter: "Chapter", origin: Fraction) -> "Chapter":

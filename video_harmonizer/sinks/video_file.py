@@ -17,7 +17,7 @@ from video_harmonizer.frame import SourceInfo
 from video_harmonizer.sinks import fragments
 from video_harmonizer.sinks.audio import AudioCopy
 from video_harmonizer.sinks.encoding import Encoding
-from video_harmonizer.sinks.original import Original
+from video_harmonizer.sinks.original import Original, track_tags
 from video_harmonizer.staging import StagedFile, cannot_write, nothing_came
 from video_harmonizer.undisturbed import Undisturbed
 
@@ -202,6 +202,8 @@ class VideoFileSink:
         assert isinstance(stream, VideoStream)
         self._encoding.set_up(stream.codec_context)
         stream.codec_context.flags |= Flags.frame_duration
+        if self._original.pictures:
+            stream.metadata.update(track_tags(self._original.pictures))
         if stream.codec_context.codec.id == HEVC and self._output.format.name != "matroska":
             stream.codec_context.codec_tag = "hvc1"  # the one that Apple's players know
         return stream
