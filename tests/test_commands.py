@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -565,22 +565,18 @@ def test_run_stopped_before_its_first_frame_leaves_nothing(
     assert capsys.readouterr().err == "stopped before anything was finished\n"
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[Callable[..., None]]:
-    """Presses it; a shell's background jobs inherit it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield lambda *_: signal.raise_signal(signal.SIGINT)
-    signal.signal(signal.SIGINT, before)
+def press_ctrl_c(*_: object) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_again_while_a_start_is_undone_leaves_nothing(
-    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[..., None]
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(assemble, "make_matting", interrupt)
     abort = VideoFileSink.abort
 
     def disturbed_abort(sink: VideoFileSink) -> None:
-        ctrl_c()
+        press_ctrl_c()
         abort(sink)
 
     monkeypatch.setattr(VideoFileSink, "abort", disturbed_abort)
@@ -590,9 +586,9 @@ def test_ctrl_c_again_while_a_start_is_undone_leaves_nothing(
 
 
 def test_ctrl_c_once_all_is_written_changes_nothing(
-    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[..., None]
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(commands, "_tell", ctrl_c)
+    monkeypatch.setattr(commands, "_tell", press_ctrl_c)
     report, output = tmp_path / "report.json", tmp_path / "out.mp4"
     assert video(weights, clip, "--background", "blur", "-o", output, "--report", report) == 0
     assert json.loads(report.read_text())["frames_out"] == len(read_video(output))
