@@ -6,7 +6,6 @@ import math
 import platform
 import re
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 
 from video_harmonizer import weights
@@ -17,7 +16,7 @@ from video_harmonizer.frame import SourceInfo
 from video_harmonizer.harmonizers.estimator import NoHarmonizer, load_estimator
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.chroma import ChromaKey
-from video_harmonizer.matting.clip import MatteClip
+from video_harmonizer.matting.clip import MatteClip, tell_of_another_length
 from video_harmonizer.numbered import PRINTF_NUMBER
 from video_harmonizer.options import NETWORKS, HarmonizerOptions, ImageOptions, LiveOptions, Options, VideoOptions
 from video_harmonizer.pipeline import Pipeline
@@ -214,22 +213,8 @@ def _open_matte_clip(name: str, source: SourceInfo, cleanup: ExitStack) -> Matte
     except InputError as error:
         raise InputError(f"--matting {error}") from None
     cleanup.callback(mattes.close)
-    _tell_of_another_length(mattes.info, source)
+    tell_of_another_length(mattes.info, source)
     return MatteClip(mattes.info, mattes)
-
-
-def _tell_of_another_length(mattes: SourceInfo, source: SourceInfo) -> None:
-    """Before the work, as far as headers know: those of videos often guess how many frames there are."""
-    got, wanted = mattes.frames, source.frames
-    if not got or not wanted:
-        return
-    share, margin = Fraction(got, wanted), 0.0
-    if mattes.file and mattes.rate and source.rate:  # their durations say more
-        share, margin = share * source.rate / mattes.rate, 0.1
-    if share > 1 + margin:
-        log.info("%s: %d mattes for %d frames; those left over are not used", mattes.name, got, wanted)
-    elif share < 1 - margin:
-        log.warning("%s: %d mattes for %d frames; it seems to end early", mattes.name, got, wanted)
 
 
 def harmonizer_weights(options: HarmonizerOptions) -> Path | None:

@@ -108,6 +108,12 @@ def test_a_still_before_b_frames_does_not_prolong_the_end(tmp_path, name, audio,
     assert duration_of(tmp_path / name) == pytest.approx(12, abs=0.06)
 
 
+def test_width_that_x264_cannot_code_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"libx264: it can't code 18048x100 .*; use a view that is less wide"):
+        VideoFileSink(tmp_path / "out.mp4", 18048, 100, INFO)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def long_clip(tmp_path: Path) -> Path:
     """Ten seconds with sound."""

@@ -200,6 +200,13 @@ def test_held_out_names_that_fit_no_clip_are_told(
     assert "held_out (cellar) names none of its clips, so none is kept for validation" in caplog.text
 
 
+def test_clips_are_looked_for_before_any_matte_is_made(data: Path, tmp_path: Path, teacher_file: Path):
+    (tmp_path / "clips").mkdir()
+    with pytest.raises(InputError, match=r"clips: no clips there"):
+        People(data, tmp_path / "clips", (), Teacher(teacher_file, tmp_path / "mattes"), "train")
+    assert not list(tmp_path.rglob("*.png"))
+
+
 def test_only_people_who_are_known_as_such_are_learnt_from(
     data: Path, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

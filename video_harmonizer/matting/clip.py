@@ -1,12 +1,16 @@
 """Mattes that were made before, from a video or from pictures."""
 
+import logging
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte, SourceInfo
 from video_harmonizer.matting import Matting
 from video_harmonizer.matting.given import alpha_of, fitting, tell_of_colors
+
+log = logging.getLogger(__name__)
 
 
 class MatteClip(Matting):
@@ -51,3 +55,17 @@ class MatteClip(Matting):
 
     def reset(self) -> None:
         """Nothing to forget; the mattes belong to one source."""
+
+
+def tell_of_another_length(mattes: SourceInfo, source: SourceInfo) -> None:
+    """Say it before the work, as far as headers know: those of videos often guess how many frames there are."""
+    got, wanted = mattes.frames, source.frames
+    if not got or not wanted:
+        return
+    share, margin = Fraction(got, wanted), 0.0
+    if mattes.file and mattes.rate and source.rate:  # their durations say more
+        share, margin = share * source.rate / mattes.rate, 0.1
+    if share > 1 + margin:
+        log.info("%s: %d mattes for %d frames; those left over are not used", mattes.name, got, wanted)
+    elif share < 1 - margin:
+        log.warning("%s: %d mattes for %d frames; it seems to end early", mattes.name, got, wanted)

@@ -139,9 +139,12 @@ def _transfer(encoded: np.ndarray) -> int | None:
     """The number of a PNG's transfer characteristics, where it says so (PNG, third edition, chunk cICP)."""
     if encoded[:8].tobytes() != b"\x89PNG\r\n\x1a\n":
         return None
-    start = encoded.tobytes().partition(b"IDAT")[0]
-    at = start.find(b"cICP")
-    return start[at + 5] if 0 <= at < len(start) - 5 else None
+    at = 8
+    while at + 12 <= len(encoded) and (kind := encoded[at + 4 : at + 8].tobytes()) != b"IDAT":
+        if kind == b"cICP":
+            return int(encoded[at + 9])
+        at += 12 + int.from_bytes(encoded[at : at + 4].tobytes(), "big")
+    return None
 
 
 class PhotographSource:
