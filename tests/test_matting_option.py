@@ -19,7 +19,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, SourceInfo
 from video_harmonizer.options import NETWORKS, VideoOptions
 from video_harmonizer.sources.demo import DemoSource
-from video_harmonizer.weights.cache import location, record, sha256_of
+from video_harmonizer.weights.cache import location, sha256_of
 from video_harmonizer.weights.registry import REGISTRY
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 4
@@ -186,11 +186,11 @@ def test_picture_without_a_screen_is_refused(capsys: pytest.CaptureFixture):
 
 def published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """RobustVideoMatting's file in the user's cache, as far as its checksum says."""
-    entry = dataclasses.replace(REGISTRY["rvm_mobilenetv3"], sha256=None)
-    monkeypatch.setitem(REGISTRY, "rvm_mobilenetv3", entry)
+    entry = REGISTRY["rvm_mobilenetv3"]
     location(entry).parent.mkdir(parents=True, exist_ok=True)
     save_weights(location(entry))
-    record(entry, sha256_of(location(entry)))
+    pinned = dataclasses.replace(entry, sha256=sha256_of(location(entry)))
+    monkeypatch.setitem(REGISTRY, "rvm_mobilenetv3", pinned)
 
 
 def test_auto_is_the_bundled_network_until_the_published_one_was_fetched(

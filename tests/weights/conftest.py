@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,9 +41,3 @@ def pinned(server: FileServer) -> Weights:
         sha256=hashlib.sha256(CONTENT).hexdigest(),
         about="random bytes",
     )
-
-
-@pytest.fixture
-def unpinned(pinned: Weights) -> Weights:
-    """The same weights with no checksum known beforehand."""
-    return replace(pinned, sha256=None)

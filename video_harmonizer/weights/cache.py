@@ -1,4 +1,4 @@
-"""The user's cache of downloaded weights: a file beside its recorded checksum, and checked against it."""
+"""The user's cache of downloaded weights, checked against their published checksums."""
 
 import functools
 import hashlib
@@ -39,46 +39,28 @@ def _sha256(path: Path, size: int, changed: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def record(weights: Weights, sha256: str) -> None:
-    """Write down the checksum that the file must have from now on, as ``sha256sum --check`` reads it."""
-    _record_of(weights).write_text(f"{sha256}  {weights.file}\n", encoding="utf-8")
-
-
 def verified(weights: Weights) -> Path:
-    """The downloaded file, after its checksum was compared with the published or else the recorded one.
+    """The downloaded file, after its checksum was compared with the published one.
 
-    Raises InputError if it is not there, can't be read, or is not the file that it was.
+    Raises InputError if it is not there, can't be read, or is another file.
     """
     path = location(weights)
     again = f"python -m video_harmonizer weights download {weights.name}"
     try:
         if not path.is_file():
             raise InputError(f"{weights.name}: not downloaded yet (looked for {path}); run `{again}`")
-        wanted = weights.sha256 or _recorded(weights)
         got = sha256_of(path)
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); run `{again}`") from error
-    if got != wanted:
-        raise InputError(
-            f"{path}: changed or damaged: got sha256 {got}, wanted {wanted or 'one on record'}; run `{again}`"
-        )
+    if got != weights.sha256:
+        raise InputError(f"{path}: changed or damaged: got sha256 {got}, wanted {weights.sha256}; run `{again}`")
     return path
 
 
 def intact(weights: Weights) -> bool:
-    """Whether the downloaded file is there and is what it was."""
+    """Whether the downloaded file is there and is the published one."""
     try:
         verified(weights)
     except InputError:
         return False
     return True
-
-
-def _recorded(weights: Weights) -> str | None:
-    record_file = _record_of(weights)
-    words = record_file.read_text(encoding="utf-8").split() if record_file.is_file() else []
-    return words[0] if words else None
-
-
-def _record_of(weights: Weights) -> Path:
-    return location(weights).with_name(f"{weights.file}.sha256")

@@ -3,7 +3,6 @@
 import re
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -56,20 +55,19 @@ def _alone(target: Path) -> AbstractContextManager[object]:
 
 
 def _fetch(weights: Weights, target: Path) -> None:
-    partial = _Partial(target)
+    partial = target.with_name(f"{target.name}.partial")
     _transfer_with_retries(weights, partial)
-    got = cache.sha256_of(partial.path)
-    if weights.sha256 not in (None, got):
-        partial.discard()
+    got = cache.sha256_of(partial)
+    if got != weights.sha256:
+        partial.unlink()
         raise InputError(
             f"{weights.name}: {weights.source} gave another file: got sha256 {got}, wanted {weights.sha256}; "
             f"it was thrown away; try again, {BY_HAND}"
         )
-    cache.record(weights, got)
-    partial.complete(target)
+    partial.replace(target)
 
 
-def _transfer_with_retries(weights: Weights, partial: "_Partial") -> None:
+def _transfer_with_retries(weights: Weights, partial: Path) -> None:
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
@@ -80,7 +78,7 @@ def _transfer_with_retries(weights: Weights, partial: "_Partial") -> None:
             failure = error
             if error.response is not None and error.response.status_code not in TRANSIENT:
                 break
-            if not partial.size and isinstance(error, requests.ConnectionError):
+            if not _size(partial) and isinstance(error, requests.ConnectionError):
                 break  # nothing ever came: no network, or another address; that does not pass in seconds
     raise InputError(
         f"{weights.name}: can't download {weights.source}: {_reason(failure)}; check the connection and try "
@@ -88,31 +86,40 @@ def _transfer_with_retries(weights: Weights, partial: "_Partial") -> None:
     ) from failure
 
 
-def _transfer(weights: Weights, partial: "_Partial") -> None:
-    """Bring `partial` to its full length in one request, or raise RequestException."""
-    if not (weights.sha256 or partial.etag):
-        partial.discard()  # nothing could tell whether its continuation still belongs to it
-    offset = partial.size
+def _transfer(weights: Weights, partial: Path) -> None:
+    """Bring `partial` to its full length in one request, or raise RequestException.
+
+    Whether what is continued is still the same file, its checksum will tell.
+    """
+    offset = _size(partial)
     headers = {"Accept-Encoding": "identity"}  # ranges and lengths count the file's own bytes
     if offset:
         headers["Range"] = f"bytes={offset}-"
-        if partial.etag:
-            headers["If-Range"] = partial.etag  # a file that has changed comes whole
     with requests.get(weights.source, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code == requests.codes.range_not_satisfiable:
             if response.headers.get("Content-Range") == f"bytes */{offset}":
                 return  # everything had come already
-            partial.discard()
+            partial.unlink(missing_ok=True)
             raise ChunkedEncodingError("the file got shorter since the last attempt")
         response.raise_for_status()
         start, total = _span(response)
         if start not in (0, offset):
-            partial.discard()
+            partial.unlink(missing_ok=True)
             raise ChunkedEncodingError(f"asked for bytes from {offset}, got bytes from {start}")
-        with tqdm(desc=weights.file, initial=start, total=total, unit="B", unit_scale=True, disable=None) as progress:
-            partial.write(start, response.headers.get("ETag"), _counted(response, progress))
-    if total is not None and partial.size != total:
-        raise ChunkedEncodingError(f"broke off after {partial.size} of {total} bytes")
+        with (
+            partial.open("ab" if start else "wb") as file,
+            tqdm(desc=weights.file, initial=start, total=total, unit="B", unit_scale=True, disable=None) as progress,
+        ):
+            for chunk in response.iter_content(CHUNK):
+                file.write(chunk)
+                progress.update(len(chunk))
+    if total is not None and _size(partial) != total:
+        raise ChunkedEncodingError(f"broke off after {_size(partial)} of {total} bytes")
+
+
+def _size(partial: Path) -> int:
+    """Bytes that have come."""
+    return partial.stat().st_size if partial.is_file() else 0
 
 
 def _span(response: requests.Response) -> tuple[int, int | None]:
@@ -127,12 +134,6 @@ def _span(response: requests.Response) -> tuple[int, int | None]:
     return 0, int(length) if length else None
 
 
-def _counted(response: requests.Response, progress: tqdm) -> Iterable[bytes]:
-    for chunk in response.iter_content(CHUNK):
-        yield chunk
-        progress.update(len(chunk))
-
-
 def _reason(error: BaseException) -> str:
     """What was at the bottom of it: requests wraps "Connection refused" in three layers of its own."""
     if isinstance(error, requests.HTTPError):
@@ -140,41 +141,3 @@ def _reason(error: BaseException) -> str:
     while cause := error.__cause__ or error.__context__:
         error = cause
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-class _Partial:
-    """A file as far as it has come, and the ETag of what it is a part of."""
-
-    def __init__(self, target: Path) -> None:
-        self.path = target.with_name(f"{target.name}.partial")
-        self._etag_path = target.with_name(f"{target.name}.partial.etag")
-
-    @property
-    def size(self) -> int:
-        """Bytes that have come."""
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-    @property
-    def etag(self) -> str | None:
-        """A strong ETag, if the server gave one."""
-        return self._etag_path.read_text(encoding="utf-8") if self._etag_path.is_file() else None
-
-    def write(self, start: int, etag: str | None, chunks: Iterable[bytes]) -> None:
-        """Continue at `start` bytes, which is 0 or the present size."""
-        with self.path.open("ab" if start else "wb") as file:
-            if not start:
-                self._etag_path.unlink(missing_ok=True)
-                if etag and not etag.startswith("W/"):  # a weak one promises no equal bytes
-                    self._etag_path.write_text(etag, encoding="utf-8")
-            for chunk in chunks:
-                file.write(chunk)
-
-    def complete(self, target: Path) -> None:
-        """Give the file its final name."""
-        self.path.replace(target)
-        self._etag_path.unlink(missing_ok=True)
-
-    def discard(self) -> None:
-        """Start from nothing."""
-        self.path.unlink(missing_ok=True)
-        self._etag_path.unlink(missing_ok=True)

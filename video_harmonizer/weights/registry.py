@@ -16,8 +16,8 @@ class Weights:
     file: str  # its name in the package or in the cache
     source: str  # the URL it is downloaded from, or BUNDLED
     licence: str  # SPDX identifier
-    size: int | None  # bytes, as published; for people to read, the checksum decides
-    sha256: str | None  # None: recorded when it is downloaded, and checked from then on
+    size: int | None  # bytes, for people to read; None, as the next, of what comes with the package
+    sha256: str | None  # as published, or as others found it
     about: str  # one line
 
     @property
