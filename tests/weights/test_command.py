@@ -8,7 +8,7 @@ import pytest
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.weights import available, cache, path
-from video_harmonizer.weights.command import download_weights, list_weights, print_path
+from video_harmonizer.weights.command import download_weights, list_weights, print_path, weights_command
 from video_harmonizer.weights.registry import BUNDLED, REGISTRY, Weights
 
 
@@ -101,6 +101,19 @@ def test_unknown_name_suggests_the_nearest_and_lists_all(function):
         function("rvm_mobilnetv3")
     assert "did you mean rvm_mobilenetv3?" in str(refusal.value)
     assert "rvm_resnet50, bundled, s2crnet" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "said"),
+    [
+        ("download", None, "no name; give one of"),
+        ("path", None, "no name; give one of"),
+        ("list", "s2crnet", "takes no name"),
+    ],
+)
+def test_name_is_given_where_there_is_to_be_one(action: str, name: str | None, said: str):
+    with pytest.raises(InputError, match=said):
+        weights_command(action, name)
 
 
 def test_name_like_none_other_lists_all_without_a_guess():

@@ -9,8 +9,10 @@ _HEADINGS = ("name", "size", "licence", "state", "source")
 
 
 def weights_command(action: str, name: str | None) -> None:
-    """``list``, or ``download`` or ``path`` with a name; raises InputError where the name is missing or unknown."""
+    """``list``, or ``download`` or ``path`` with a name. InputError where it is missing, unknown or too much."""
     if action == "list":
+        if name is not None:
+            raise InputError(f"weights list: got {name!r}; it lists all, and takes no name")
         list_weights()
     elif name is None:
         raise InputError(f"weights {action}: no name; give one of {', '.join(REGISTRY)}")
