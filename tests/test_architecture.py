@@ -29,6 +29,7 @@ LAYERS = {
     "video_harmonizer.view": NOUNS,
     "video_harmonizer.yuv": NOUNS,
     "video_harmonizer.hdr": NOUNS,
+    "video_harmonizer.label": NOUNS,
     "video_harmonizer.iharmony4": NOUNS,
     "video_harmonizer.lut": NOUNS,
     "video_harmonizer.numbered": NOUNS,

@@ -84,6 +84,7 @@ def test_no_later_key_takes_back_the_end(monkeypatch: pytest.MonkeyPatch):
     for name in ("namedWindow", "imshow", "resizeWindow"):
         monkeypatch.setattr(cv2, name, lambda *_: None)
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
+    monkeypatch.setattr(cv2, "getWindowImageRect", lambda *_: (0, 0, 4, 4))
     monkeypatch.setattr(cv2, "waitKeyEx", lambda _: pressed.pop(0))
     monkeypatch.setattr(cv2, "waitKey", lambda _: -1)
     monkeypatch.setattr("video_harmonizer.sinks.window._check_display", lambda: None)
@@ -123,4 +124,33 @@ for code, key in codes.items():
 
 def test_keys_are_told_once(display):
     done = run(KEYS, DISPLAY=display)
+    assert done.returncode == 0, done.stderr
+
+
+FIT = """
+import cv2
+import numpy as np
+from video_harmonizer.sinks.window import WindowSink
+
+window, shown, show = WindowSink("test"), [], cv2.imshow
+cv2.imshow = lambda title, picture: (shown.append(picture.copy()), show(title, picture))
+side_by_side = np.full((720, 3840, 3), 90, np.uint8)
+window.write(side_by_side, 0.0)
+window.write(side_by_side, 0.1)
+cv2.resizeWindow("test", 1920, 400)
+window.write(side_by_side, 0.2)
+window.status = "30 fps"
+window.write(side_by_side, 0.3)
+sizes = [picture.shape[:2] for picture in shown]
+assert sizes[:2] == [(240, 1280)] * 2, sizes
+assert abs(sizes[3][1] - 1920) < 20, sizes
+assert (shown[1] == 90).all()
+plate = shown[3][:20, :50]
+assert plate.max() > 240, "letters"
+assert np.median(plate) == 30, "on dark"
+"""
+
+
+def test_pictures_are_sent_as_large_as_they_are_seen_with_the_status_on_them(display):
+    done = run(FIT, DISPLAY=display)
     assert done.returncode == 0, done.stderr

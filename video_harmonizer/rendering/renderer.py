@@ -6,8 +6,9 @@ from functools import cache
 import numpy as np
 
 from video_harmonizer.frame import Frame, Matte, ToneCurves, Views
+from video_harmonizer.label import label
 from video_harmonizer.rendering.kernels import blend, blend_pair
-from video_harmonizer.rendering.views import PANELS, label, size_of
+from video_harmonizer.rendering.views import PANELS, size_of
 from video_harmonizer.tone import quantize
 from video_harmonizer.view import VIEWS
 

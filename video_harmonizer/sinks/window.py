@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.label import label
 from video_harmonizer.pixels import to_depth
 
 LARGEST_AT_FIRST = (1280, 720)  # fits on any screen; the window can be enlarged
@@ -37,7 +38,7 @@ class WindowSink:
         self._title = title
         self._size: tuple[int, int] | None = None
         self._pressed: str | None = None
-        self.status = ""  # a line that is written over the picture
+        self.status = ""  # a line that is written on the picture
         self._ended = False
         try:
             # resizable, and without Qt's toolbar, whose buttons do nothing for a film
@@ -51,15 +52,20 @@ class WindowSink:
         """Show a picture now. After the window is closed nothing is shown."""
         if not self._is_open():
             return
-        picture = cv2.cvtColor(to_depth(image, np.uint8), cv2.COLOR_RGB2BGR)
         height, width = image.shape[:2]
+        known = self._size == (width, height)
+        room = cv2.getWindowImageRect(self._title)[2:] if known else LARGEST_AT_FIRST
+        scale = min(1.0, room[0] / width, room[1] / height)
+        shown = max(round(width * scale), 1), max(round(height * scale), 1)
+        # no larger than it is seen: a third of the time where views stand side by side, and the status can be read
+        smaller = cv2.resize(image, shown, interpolation=cv2.INTER_LINEAR)
+        picture = cv2.cvtColor(to_depth(smaller, np.uint8), cv2.COLOR_RGB2BGR)
         if self.status:
-            _write_line(picture, self.status)
+            label(picture, self.status, at_top=True)
         cv2.imshow(self._title, picture)
-        if self._size != (width, height):
+        if not known:
             self._size = width, height
-            scale = min(1.0, LARGEST_AT_FIRST[0] / width, LARGEST_AT_FIRST[1] / height)
-            cv2.resizeWindow(self._title, max(round(width * scale), 1), max(round(height * scale), 1))
+            cv2.resizeWindow(self._title, *shown)
         self._note_key(cv2.waitKeyEx(1))
 
     def poll(self) -> str | None:
@@ -91,14 +97,6 @@ class WindowSink:
             self._pressed = QUIT
         elif 32 <= key < 127:  # of the left arrow, 0xFF51, the lower byte would be a Q
             self._pressed = chr(key).lower()
-
-
-def _write_line(picture: np.ndarray, text: str) -> None:
-    """White letters with a dark rim in the upper left corner of a BGR picture."""
-    scale = max(picture.shape[0] / 1000, 0.4)
-    place, font = (round(20 * scale), round(40 * scale)), cv2.FONT_HERSHEY_SIMPLEX
-    for color, thickness in ((0, 6.0), (255, 1.5)):
-        cv2.putText(picture, text, place, font, scale, (color,) * 3, max(1, round(thickness * scale)), cv2.LINE_AA)
 
 
 def _check_display() -> None:
