@@ -281,8 +281,8 @@ def _takes_pictures(path: Path) -> bool:
         raise cannot_write(path, error) from None
 
 
-def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[Path]) -> Sink:
-    """A picture, numbered pictures or a video, as the output's name says."""
+def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[Path], hurried: bool = False) -> Sink:
+    """A picture, numbered pictures or a video, as the output's name says; ``hurried`` where somebody watches."""
     if _takes_pictures(path):
         if path.is_dir() or PRINTF_NUMBER.search(path.name):
             return ImageSequenceSink(path, inputs)
@@ -295,14 +295,10 @@ def open_file_sink(path: Path, info: SourceInfo, options: Options, inputs: list[
         width,
         height,
         info,
-        codec_for(path, options),
+        options.codec or ("libvpx-vp9" if path.suffix.lower() == ".webm" else "libx264"),
         options.crf,
         options.preset,
         audio_from=info.file,
         inputs=inputs,
+        hurried=hurried,
     )
-
-
-def codec_for(path: Path, options: Options) -> str:
-    """The video encoder that was asked for, or the usual one of such a file."""
-    return options.codec or ("libvpx-vp9" if path.suffix.lower() == ".webm" else "libx264")

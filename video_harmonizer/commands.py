@@ -32,8 +32,6 @@ from video_harmonizer.undisturbed import Undisturbed
 
 log = logging.getLogger(__name__)
 
-# Encoders' own presets take several times a frame's time on an ordinary processor
-LIVE_PRESETS = {"libx264": "superfast", "libx265": "ultrafast"}
 SOMEBODY = 0.005  # share of a picture: less, in all frames, is nobody
 EVERYWHERE = 0.995  # likewise: more leaves no scene
 INTERRUPTED = 130  # the exit status that shells give a program ended by Ctrl-C
@@ -106,15 +104,13 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         if not live_source:
             _tell_unused_wishes(options, source.info)
         in_real_time = live_source or window is not None  # else nobody waits for a frame
-        if in_real_time and options.preset is None and options.output is not None:
-            options = replace(options, preset=LIVE_PRESETS.get(assemble.codec_for(options.output, options)))
         if options.output is not None and live_source and options.output.is_file():
             free = free_name(options.output)
             log.warning("%s: is there already; this is recorded into %s", options.output, free)
             options = replace(options, output=free)
         if options.output is not None:
             inputs = _read_from(options.source, options.background, options.matting)
-            sinks.append(_opened_file(cleanup, options.output, source, options, inputs))
+            sinks.append(_opened_file(cleanup, options.output, source, options, inputs, in_real_time))
         background = open_background(options.background, live_source)
         matting = assemble.make_matting(options, engine, source.info, cleanup)
         if not live_source:
@@ -201,8 +197,11 @@ def _read_from(*names: str) -> list[Path]:
     return [file for name in names for file in files_of(Path(name))]
 
 
-def _opened_file(cleanup: ExitStack, path: Path, source: Source, options: Options, inputs: list[Path]) -> Sink:
-    return _abandoned_on_failure(cleanup, ThreadedWriter(assemble.open_file_sink(path, source.info, options, inputs)))
+def _opened_file(
+    cleanup: ExitStack, path: Path, source: Source, options: Options, inputs: list[Path], hurried: bool = False
+) -> Sink:
+    sink = assemble.open_file_sink(path, source.info, options, inputs, hurried)
+    return _abandoned_on_failure(cleanup, ThreadedWriter(sink))
 
 
 def _abandoned_on_failure(cleanup: ExitStack, sink: Sink) -> Sink:

@@ -23,6 +23,14 @@ COMMON_CODECS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks", "
 DEFAULT_CRF = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libsvtav1": 24, "libvpx": 8}
 LARGEST_CRF = {"libx264": 51, "libx265": 51, "libvpx-vp9": 63, "libsvtav1": 63, "libvpx": 63}
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+# With which encoders keep up with a camera: by themselves they take several times a frame's time on usual processors.
+HURRIED = {
+    "libx264": {"preset": "superfast"},
+    "libx265": {"preset": "ultrafast"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8"},
+    "libsvtav1": {"preset": "12"},
+}
 BOUND_BY_RATE = ("libvpx",)  # for which the factor is but a limit of quality beside the bit rate
 BITS_A_PIXEL = 8.0  # as a limit: more than any picture needs
 
@@ -48,6 +56,7 @@ class Encoding:
         width, height: of the pictures.
         info: of the source: its depth, colour and rate.
         time_base: of the frames' ``pts``.
+        hurried: where no preset is given one that keeps up with a camera.
 
     Raises:
         InputError: there is no such encoder, or it does not take the size or a setting.
@@ -62,6 +71,7 @@ class Encoding:
         height: int,
         info: SourceInfo,
         time_base: Fraction,
+        hurried: bool = False,
     ) -> None:
         self.codec = _find(codec)
         self.rate = info.rate or ASSUMED_RATE
@@ -73,7 +83,8 @@ class Encoding:
             raise InputError(f"--crf {crf}: want 0, the best, to {largest}, the smallest; 18 to 28 suit")
         if preset is not None and preset not in PRESETS and self.codec.name in ("libx264", "libx265"):
             raise self._refused("preset", preset)  # x264 would complain on the terminal for every try
-        asked = {"crf": crf, "preset": preset}
+        quick = HURRIED.get(self.codec.name, {}) if hurried and preset is None else {}
+        asked = {"crf": crf, "preset": preset} | quick
         self._settings = {name: str(value) for name, value in asked.items() if value is not None}
         self._color = info.color
         self._pixel_format = self._first_that_opens(self._candidates(info.bits))

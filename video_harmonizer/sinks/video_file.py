@@ -51,6 +51,7 @@ class VideoFileSink:
         codec, crf, preset: see `Encoding`.
         audio_from: the source's own file, or None.
         inputs: other files that are being read, and so must not be overwritten.
+        hurried: see `Encoding`.
 
     Raises:
         InputError: before the first frame, for all that can't work; later, where the disk is full.
@@ -69,6 +70,7 @@ class VideoFileSink:
         preset: str | None = None,
         audio_from: Path | None = None,
         inputs: Iterable[Path] = (),
+        hurried: bool = False,
     ) -> None:
         if not path.suffix and (path.exists() or str(path) == "-"):
             raise InputError(f"{path}: its name does not tell the kind of video; give a file name such as talk.mp4")
@@ -80,7 +82,7 @@ class VideoFileSink:
         self._path, self._info = path, info
         self._shape = (height, width, 3)
         self._time_base = MILLISECOND if file_format in ("matroska", "webm") else info.time_base
-        self._encoding = Encoding(codec, crf, preset, width, height, info, self._time_base)
+        self._encoding = Encoding(codec, crf, preset, width, height, info, self._time_base, hurried)
         self._file = StagedFile(path, [*inputs, *([audio_from] if audio_from else [])])
         self._ended = False
         self._held: av.VideoFrame | None = None  # the newest frame: its duration is known when the next comes
