@@ -1,6 +1,7 @@
 """Backgrounds: of the frame's size, depth and time, whatever was given."""
 
 import logging
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -227,6 +228,18 @@ def test_damage_is_said_once_however_often_the_video_is_repeated(tmp_path: Path,
     scene.close()
 
 
+def test_last_picture_of_a_video_that_is_gone_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = flat_clip(tmp_path / "sea.mp4")
+    scene = open_background(path)
+    assert shown(scene, 0.1) == 1
+    Path(path).unlink()
+    last = [shown(scene, seconds) for seconds in (1, 2, 3)]
+    assert len(set(last)) == 1
+    assert last[0] > 1
+    assert [f"{path}: no such file" in text and "its last picture stays" in text for text in caplog.messages] == [True]
+    scene.close()
+
+
 def test_hdr_is_said_once_however_often_the_video_is_repeated(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     scene = open_background(str(make_clip(tmp_path / "sea.mp4", pts=range(5), color=(9, 16, 9, 1))))
     for index in range(20):
@@ -339,8 +352,10 @@ def test_bad_radius_is_refused(radius: str):
 # --- what can't be a background -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["0", "12", "/dev/video1"])
+@pytest.mark.parametrize("text", ["0", "12", "/dev/video1", "/dev/v4l/by-id/usb-Camera-index0"])
 def test_camera_is_refused_without_being_opened(text: str, monkeypatch: pytest.MonkeyPatch):
+    real = os.path.realpath
+    monkeypatch.setattr(os.path, "realpath", lambda name: "/dev/video1" if "by-id" in str(name) else real(name))
     monkeypatch.setattr(background, "open_source", lambda name: pytest.fail("opened"))
     assert refusal(text) == f"--background {text}: a camera; give a picture, a video, #rrggbb or blur"
 
@@ -361,5 +376,5 @@ def test_empty_name_is_refused():
 def test_colours_change_by_what_the_scene_says_of_its_light(scene: Background, strength: float):
     options = VideoOptions(input=Path("a"), background="b", output=Path("c"), harmonizer="none", strength=0.8)
     engine = make_engine("torch", "cpu")
-    pipeline = assemble.make_pipeline(options, ChromaKey.parse("chroma"), scene, ["harmonized"], engine)
+    pipeline = assemble.make_pipeline(options, ChromaKey.parse("chroma"), scene, engine)
     assert pipeline.strength == pytest.approx(strength)

@@ -414,13 +414,32 @@ def test_a_second_take_of_a_camera_does_not_replace_the_first_and_is_coded_quick
     scene = ("--background", "#00c000", "--matting-weights", weights, "--harmonizer", "none")
     arguments = (*scene, "--no-window", "--size", "1920x1080", "--mirror", "--output", tmp_path / "demo.mp4")
     assert run_command("live", *arguments) == 0
-    assert wishes == [Wish(30, (1920, 1080), mirrored=True)]
+    assert wishes == [Wish(None, (1920, 1080), mirrored=True)]
     assert (tmp_path / "demo.mp4").read_bytes() == b"the first take"
     assert f"{tmp_path / 'demo.mp4'}: is there already; this is recorded into {tmp_path / 'demo2.mp4'}" in caplog.text
     assert read_video(tmp_path / "demo2.mp4")
     assert b" subme=1 " in (tmp_path / "demo2.mp4").read_bytes()  # x264's superfast
     assert run_command("live", *arguments, "--preset", "medium") == 0
     assert b" subme=7 " in (tmp_path / "demo3.mp4").read_bytes()
+
+
+def test_what_a_camera_gave_until_it_was_unplugged_is_a_recording(
+    clip: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog, capsys
+):
+    class Unplugged(FakeCamera):
+        def __iter__(self) -> Iterator[Frame]:
+            yield from super().__iter__()
+            raise InputError("webcam 0: no picture for 5 seconds; plug it in again")
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(commands, "open_source", lambda text, wish: Unplugged(clip))
+    arguments = ("--background", "#00c000", "--matting-weights", weights, "--no-window", "-o", tmp_path / "demo.mp4")
+    assert run_command("live", *arguments, "--report", tmp_path / "report.json") == 2
+    assert "error: webcam 0: no picture for 5 seconds" in capsys.readouterr().err
+    assert len(read_video(tmp_path / "demo.mp4")) == len(read_video(clip))
+    assert f"written to {tmp_path / 'demo.mp4'}" in caplog.text
+    assert (tmp_path / "report.json").exists()
+    assert not list(tmp_path.glob("*partial*"))
 
 
 @pytest.mark.parametrize("meanwhile", ["nobody", "another camera"])
@@ -466,7 +485,7 @@ def test_a_file_that_is_left_in_its_window_does_not_replace_an_earlier_recording
     assert len(read_video(tmp_path / "demo.partial.mkv")) == 3
 
 
-@pytest.mark.parametrize(("command", "fps", "told"), [("live", 7, True), ("live", 30, False), ("video", 7, True)])
+@pytest.mark.parametrize(("command", "fps", "told"), [("live", 7, True), ("live", 25, False), ("video", 7, True)])
 def test_a_rate_that_means_nothing_to_a_file_is_told(
     command: str, fps: int, told: bool, clip: Path, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):

@@ -474,6 +474,23 @@ def test_error_aborts_every_sink_and_is_raised(
     assert source.closed == 1
 
 
+def test_camera_that_fails_has_ended_its_film():
+    source, sink = FakeSource([1, 2], unplugged := InputError("webcam 0: plug it in again")), FakeSink()
+    source.info = replace(source.info, live=True, frames=None)
+    done = run(source, pipeline(), [("harmonized", sink)])
+    assert done.failure is unplugged
+    assert (done.frames_out, done.interrupted) == (2, False)
+    assert sink.ends == ["close what there is"]
+
+
+def test_camera_that_fails_before_its_first_frame_leaves_nothing():
+    source, sink = FakeSource([], InputError("webcam 0: plug it in again")), FakeSink()
+    source.info = replace(source.info, live=True, frames=None)
+    with pytest.raises(InputError, match="plug it in"):
+        run(source, pipeline(), [("harmonized", sink)])
+    assert sink.ends == ["abort"]
+
+
 def test_first_error_is_the_one_that_is_told():
     other = FakeSink()
     with pytest.raises(InputError, match="ends early"):

@@ -42,8 +42,9 @@ def check(options: Options) -> None:
         raise InputError(f"--strength {options.strength:g}: want 0 (as filmed) to 1 (all of the change)")
     if not (options.smoothing >= 0 and math.isfinite(options.smoothing)):
         raise InputError(f"--smoothing {options.smoothing:g}: want seconds, 0 or more; 0.5 suits most")
-    if isinstance(options, VideoOptions | LiveOptions) and not 0.01 <= options.fps <= 1000:
-        raise InputError(f"--fps {options.fps:g}: want frames a second, 0.01 to 1000; 25 and 30 are usual")
+    fps = options.fps if isinstance(options, VideoOptions | LiveOptions) else None
+    if fps is not None and not 0.01 <= fps <= 1000:
+        raise InputError(f"--fps {fps:g}: want frames a second, 0.01 to 1000; 25 and 30 are usual")
     if isinstance(options, LiveOptions):
         camera_size(options)
     if options.report is not None:
@@ -253,9 +254,7 @@ def make_estimator(options: HarmonizerOptions, engine: Engine) -> Estimator:
     return load_estimator(name, checkpoint, engine)
 
 
-def make_pipeline(
-    options: Options, matting: Matting, background: Background, views: list[str], engine: Engine
-) -> Pipeline:
+def make_pipeline(options: Options, matting: Matting, background: Background, engine: Engine) -> Pipeline:
     """All parts together; without a harmonizer where nothing of it would be seen."""
     strength = options.strength * background.light
     seen = strength > 0 and options.view in HARMONIZED_VIEWS
@@ -268,7 +267,7 @@ def make_pipeline(
         # who asks for less smoothing wants curves as quick as that
         estimator=SteadyEstimator(estimator, min(INTERVAL, options.smoothing)),
         smoother=CurveSmoother(options.smoothing),
-        renderer=CPURenderer(views),
+        renderer=CPURenderer([options.view]),
         strength=strength,
     )
 

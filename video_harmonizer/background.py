@@ -14,7 +14,7 @@ import numpy as np
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.pixels import to_depth
-from video_harmonizer.sources import Source, open_source
+from video_harmonizer.sources import Source, camera_number, open_source
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def open_background(text: str, live: bool = False) -> Background:
         return Picture(text, demo_background())
     if not text:
         raise InputError("--background: it is empty; give a picture, a video, #rrggbb or blur")
-    if re.fullmatch(r"(/dev/video)?\d+", text) and not Path(text).is_dir():  # said without lighting its lamp
+    if camera_number(text) is not None:  # said without lighting its lamp
         raise InputError(f"--background {text}: a camera; give a picture, a video, #rrggbb or blur")
     if not (Path(text).suffix or text.startswith("pattern") or os.path.exists(text)):  # noqa: PTH110 - Path fails where it is too long
         known = "a picture, a video, #rrggbb, blur or blur:RADIUS"
@@ -176,23 +176,26 @@ class LoopedVideo:
         while True:
             last = step = 0.0
             count = 0
-            self._source = open_source(self.name)
             try:
-                for picture in self._source:
+                source = self._source = open_source(self.name)
+                for picture in source:
                     count += 1
                     yield began + picture.seconds, picture.rgb
                     step, last = picture.seconds - last, picture.seconds
             except InputError as error:
-                if last == 0:
+                if began == last == 0:
                     raise
+                if count == 0:  # gone since: the last picture stays
+                    log.warning("%s; its last picture stays", error)
+                    return
                 if not self._damaged:
                     log.warning("%s; what there is of it is repeated", error)
                 self._damaged = True
-            self._source.close()
+            source.close()
             if last == 0:
                 return
             lasted = last + step  # the last picture is shown for as long as the one before it
-            exact = count / self._source.info.rate if self._source.info.rate else lasted
+            exact = count / source.info.rate if source.info.rate else lasted
             began += float(exact) if abs(exact - lasted) < ROUNDED else lasted  # what was rounded would add up
 
 

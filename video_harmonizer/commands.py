@@ -24,7 +24,7 @@ from video_harmonizer.sinks import Sink
 from video_harmonizer.sinks.image_files import ImageFileSink
 from video_harmonizer.sinks.window import WindowSink
 from video_harmonizer.sinks.writer import ThreadedWriter
-from video_harmonizer.sources import NO_WISH, Source, Wish, open_source
+from video_harmonizer.sources import CAMERA_RATE, NO_WISH, Source, Wish, open_source
 from video_harmonizer.sources.image import files_of, read_image
 from video_harmonizer.sources.prefetch import PrefetchSource
 from video_harmonizer.staging import free_name, staged
@@ -51,7 +51,7 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
         matting = assemble.make_matting(options, engine, source.info, cleanup)
         ahead = PrefetchSource(source)
         cleanup.callback(ahead.close)
-        pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
+        pipeline = assemble.make_pipeline(options, matting, background, engine)
         return _process(options, engine, ahead, pipeline, [sink], warnings, cleanup)
 
 
@@ -79,7 +79,7 @@ def image(options: ImageOptions, warnings: WarningList) -> int:
             assert options.background is not None
             background = open_background(options.background)
             matting = assemble.make_matting(options, engine, source.info, cleanup)
-        pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
+        pipeline = assemble.make_pipeline(options, matting, background, engine)
         status = _process(options, engine, source, pipeline, [sink], warnings, cleanup)
         if options.mask is not None and pipeline.estimator.largest > EVERYWHERE:
             log.warning("%s: white everywhere, so that no scene is left to harmonize with", options.mask)
@@ -116,12 +116,13 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         if not live_source:
             source = PrefetchSource(source)
             cleanup.callback(source.close)
-        pipeline = assemble.make_pipeline(options, matting, background, [options.view], engine)
+        pipeline = assemble.make_pipeline(options, matting, background, engine)
         if live_source:
             _warm_up(pipeline, source)
         # more frames than a camera gives need no effort, and a file's all have to be shown
-        rate = float(source.info.rate or options.fps)
-        fps = min(options.fps, rate) if live_source else rate
+        wanted = options.fps or CAMERA_RATE
+        rate = float(source.info.rate or wanted)
+        fps = min(wanted, rate) if live_source else rate
         watch = LiveWatch(pipeline, fps, window, None if live_source else Pace(), source.info.frames == 1)
         return _process(options, engine, source, pipeline, sinks, warnings, cleanup, watch if in_real_time else None)
 
@@ -134,7 +135,7 @@ def _tell_unused_wishes(options: LiveOptions, source: SourceInfo) -> None:
 
 
 def _tell_unused_rate(options: VideoOptions | LiveOptions, source: SourceInfo) -> None:
-    if options.fps != type(options).fps and source.rate != Fraction(options.fps).limit_denominator(1001):
+    if options.fps is not None and source.rate != Fraction(options.fps).limit_denominator(1001):
         log.warning("--fps %g: not used, as %s has a rate of its own", options.fps, source.name)
 
 
@@ -173,6 +174,8 @@ def _process(
         report.publish_text(
             Report.of(done, pipeline, engine, warnings.texts, watch.budget.changes if watch else []).to_json()
         )
+    if done.failure:
+        raise done.failure
     return INTERRUPTED if done.interrupted else 0
 
 
@@ -183,7 +186,7 @@ def _tell(options: VideoOptions | ImageOptions | LiveOptions, done: Run, sinks: 
         log.info("written to %s, as %s is there already", kept[0], options.output)
     elif options.output is not None:
         log.info("written to %s", options.output)
-    if done.interrupted:
+    if done.interrupted and options.output is not None:
         log.info("stopped: what was done until then is complete and playable")
 
 

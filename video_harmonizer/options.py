@@ -134,7 +134,7 @@ class VideoOptions(Options):
     background: BackgroundName = tyro.MISSING
 
     # Frames a second of a folder or pattern of pictures; a video file has its own.
-    fps: Annotated[float, arg(metavar="FPS")] = 25.0
+    fps: Annotated[float | None, arg(metavar="FPS", help_behavior_hint="")] = None
 
     # Video file to write, or pictures: a folder that exists, or a pattern such as out/%05d.png.
     output: Annotated[Path, arg(aliases=["-o"])] = tyro.MISSING
@@ -192,8 +192,8 @@ class LiveOptions(Options):
     window: bool = True
 
     # Frames a second to ask of the camera, and to keep up with in real time: where that is too much, curves come less
-    # often, then mattes get coarser.
-    fps: Annotated[float, arg(metavar="FPS")] = 30.0
+    # often, then mattes get coarser. Of a folder of pictures those to show. Default: 30, of pictures 25.
+    fps: Annotated[float | None, arg(metavar="FPS", help_behavior_hint="")] = None
 
     # Size of the picture to ask of the camera.
     size: Annotated[str, arg(metavar="WIDTHxHEIGHT")] = "1280x720"

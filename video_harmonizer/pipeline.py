@@ -14,6 +14,7 @@ import numpy as np
 
 from video_harmonizer.ahead import Ahead
 from video_harmonizer.background import Background
+from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte, Views
 from video_harmonizer.matting import Matting
 from video_harmonizer.rendering.renderer import CPURenderer
@@ -125,6 +126,7 @@ class Run:
     frames_out: int = 0
     seconds: float = 0.0  # on the clock on the wall
     interrupted: bool = False  # by Ctrl-C
+    failure: InputError | None = None  # of a camera, which ended its film
 
 
 def run(
@@ -137,8 +139,9 @@ def run(
 ) -> Run:
     """Process the source to its end and write each view to its sink.
 
-    On Ctrl-C the sinks are finished, so that what was made stays, whether or not another one comes meanwhile; on an
-    error, and on Ctrl-C before the first frame is out, they are aborted.
+    On Ctrl-C the sinks are finished, so that what was made stays, whether or not another one comes meanwhile, and so
+    they are when a camera fails, which is told in what is returned; on any other error, and on Ctrl-C before the first
+    frame is out, they are aborted.
 
     Args:
         outputs: (view, sink) pairs.
@@ -173,9 +176,15 @@ def run(
                 if not done.frames_out:
                     raise  # nothing to finish
                 done.interrupted = True
+            except InputError as error:
+                ending.begin()
+                if not (source.info.live and done.frames_out):
+                    raise
+                done.failure = error
             ending.begin()
+            ended = not (done.interrupted or done.failure or stopped)
             for _, sink in outputs:
-                pipeline.timer.call("write", sink.close, not (done.interrupted or stopped))
+                pipeline.timer.call("write", sink.close, ended)
         except BaseException:
             ending.begin()
             for _, sink in outputs:

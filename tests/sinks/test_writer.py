@@ -79,6 +79,16 @@ def test_an_error_comes_home_with_the_next_write_and_ends_the_sink_by_abort():
     assert left_running() == []
 
 
+def test_pictures_made_before_an_error_elsewhere_are_written():
+    sink = SlowSink()
+    writer = ThreadedWriter(sink)
+    for index in range(4):
+        writer.write(np.zeros((4, 4, 3), np.uint8), float(index))
+    writer.abort()
+    assert [seconds for _, seconds in sink.seen] == [0.0, 1.0, 2.0, 3.0]
+    assert sink.ended == ["aborted"]
+
+
 def test_an_error_in_the_last_picture_comes_home_with_close():
     sink = SlowSink(fails_at=1)
     writer = ThreadedWriter(sink)

@@ -105,8 +105,21 @@ def test_no_camera_at_all_is_said(tmp_path, monkeypatch):
 def test_a_camera_that_gives_nothing_is_refused_and_released():
     fake = FakeCamera(64, 48, frames=0)
     with pytest.raises(InputError, match="gives no picture"):
-        camera_source(fake)
+        camera_source(fake, timeout=0.1)
     assert fake.released
+
+
+def test_a_camera_may_need_some_attempts():
+    class Sleepy(FakeCamera):
+        asleep = 3
+
+        def read(self) -> tuple[bool, np.ndarray | None]:
+            self.asleep -= 1
+            return (False, None) if self.asleep >= 0 else super().read()
+
+    source = camera_source(Sleepy(64, 48), timeout=5)
+    assert next(iter(source)).index == 0
+    source.close()
 
 
 def test_a_camera_that_stops_ends_with_an_error():
@@ -125,7 +138,8 @@ def test_a_camera_that_hangs_ends_with_an_error_and_holds_nobody_up(caplog: pyte
     with pytest.raises(InputError, match=r"no picture for 0\.1 seconds"):
         list(frames)
     source.close()
-    assert "webcam 0: it hangs" in caplog.text
+    source.close()
+    assert caplog.text.count("webcam 0: it hangs") == 1
     assert not fake.released
     fake.reading.release()  # it answers after all
     source._thread.join(5)

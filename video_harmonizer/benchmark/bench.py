@@ -14,7 +14,7 @@ from video_harmonizer.benchmark.meters import PeakMemory, Stopwatch
 from video_harmonizer.benchmark.results import SizeResult, Summary
 from video_harmonizer.benchmark.stages import measure_stages
 from video_harmonizer.benchmark.textbook import AnyMatting, Textbook, WholeNetwork, load_s2crnet
-from video_harmonizer.benchmark.trial import VIEW, Speed, Trial
+from video_harmonizer.benchmark.trial import Speed, Trial
 from video_harmonizer.engine import Engine
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.matting.network import load_network
@@ -80,7 +80,7 @@ class Bench:
         info = opened.info
         backdrop = scene(info.height, info.width)
         matting = assemble.make_matting(self.parts, self.engine, info, cleanup)
-        pipeline = assemble.make_pipeline(self.parts, matting, Picture("scene", backdrop), [VIEW], self.engine)
+        pipeline = assemble.make_pipeline(self.parts, matting, Picture("scene", backdrop), self.engine)
         return Trial(clip, self.frames, pipeline, backdrop, self.preset, self.memory), info
 
     def _textbook(self, info: SourceInfo, cleanup: ExitStack) -> Textbook:

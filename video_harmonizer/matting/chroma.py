@@ -35,6 +35,7 @@ class ChromaKey(Matting):
 
     def __init__(self, key: tuple[int, int, int] | None = None) -> None:
         self._given = None if key is None else np.array(key, np.float32)
+        self._warned = False
         self.reset()
         if self._given is not None and not _is_pure(self._given, self._given):
             raise InputError(
@@ -56,7 +57,6 @@ class ChromaKey(Matting):
         self.name = "chroma"
         self._first: np.ndarray | None = None
         self._key: np.ndarray | None = None
-        self._warned = False
         if self._given is not None:
             self._take(self._given)
             self._first = self._given

@@ -60,9 +60,7 @@ class ThreadedWriter:
         self._sink.close(whole)
 
     def abort(self) -> None:
-        with self._changed:
-            self._waiting.clear()
-        self._stop()
+        self._stop()  # when what waits is written: the error is not of these pictures
         self._sink.abort()
 
     def _stop(self) -> None:

@@ -1,5 +1,6 @@
 """Where frames come from. One file a kind of source; all keep the contract below."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,11 +27,14 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
+CAMERA_RATE, PICTURES_RATE = 30, 25  # frames a second, where none are asked for
+
+
 @dataclass(frozen=True)
 class Wish:
     """What is asked of a source that has no ways of its own."""
 
-    rate: float | None = None  # frames a second, of a camera (else 30) or of a sequence of pictures (else 25)
+    rate: float | None = None  # frames a second, of a camera or of a sequence of pictures
     size: tuple[int, int] = (1280, 720)  # (width, height) of a camera
     mirrored: bool = False  # a camera's picture, as in a mirror
 
@@ -41,7 +45,7 @@ NO_WISH = Wish()
 def open_source(text: str, wish: Wish = NO_WISH, as_mask: bool = False) -> Source:
     """Open what a person named.
 
-    ``0`` or ``/dev/video0`` is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern;
+    ``0``, ``/dev/video0`` or a link to it is a webcam; ``pattern`` or ``pattern:1280x720`` the generated test pattern;
     ``demo`` the clip that is included; a
     folder, ``frames/%04d.png`` or ``frames/*.png`` an image sequence; a name that ends like a picture's a
     photograph; anything else a video file.
@@ -59,6 +63,15 @@ def open_source(text: str, wish: Wish = NO_WISH, as_mask: bool = False) -> Sourc
         raise InputError(f"{text}: it can't be read ({error.strerror}); check its name and permissions") from None
 
 
+def camera_number(text: str) -> int | None:
+    """Which camera a name stands for: ``0``, ``/dev/video0`` or a link to it, such as those in ``/dev/v4l/by-id``."""
+    device = os.path.realpath(text) if text.startswith("/dev/") else text
+    number = re.fullmatch(r"(?:/dev/video)?(\d+)", device)
+    if number is None or (not text.startswith("/") and Path(text).exists()):  # folders of pictures may be called 2024
+        return None
+    return int(number[1])
+
+
 def _open(text: str, wish: Wish, as_mask: bool) -> Source:
     # Each kind is imported when it is asked for: PyAV must not be loaded unless a video file is read (an OpenCV
     # window that opens after it freezes).
@@ -66,11 +79,10 @@ def _open(text: str, wish: Wish, as_mask: bool) -> Source:
         raise InputError("source: no name; give a video file, a picture, a folder of pictures or a camera's number")
     if address := re.match(r"(\w{2,}):/+(.*)", text):  # of which a path keeps one slash
         raise InputError(f"{address[1]}://{address[2]}: addresses are not read; download it first")
-    camera = re.fullmatch(r"(?:/dev/video)?(\d+)", text)
-    if camera and (text.startswith("/") or not Path(text).exists()):  # folders of pictures may be called 2024
+    if (camera := camera_number(text)) is not None:
         from video_harmonizer.sources.webcam import WebcamSource
 
-        return WebcamSource(int(camera[1]), wish.size, wish.rate or 30, mirrored=wish.mirrored)
+        return WebcamSource(camera, wish.size, wish.rate or CAMERA_RATE, mirrored=wish.mirrored)
     if text == "demo" and not Path(text).exists():
         from video_harmonizer.sources.demo import DemoSource
 
@@ -84,7 +96,7 @@ def _open(text: str, wish: Wish, as_mask: bool) -> Source:
 
     path = Path(text)
     if is_sequence(path):
-        return ImageSequenceSource(path, Fraction(wish.rate or 25).limit_denominator(1001), as_mask)
+        return ImageSequenceSource(path, Fraction(wish.rate or PICTURES_RATE).limit_denominator(1001), as_mask)
     if path.suffix.lower() in READABLE:
         return PhotographSource(path, as_mask)
     from video_harmonizer.sources.video_file import VideoFileSource

@@ -52,11 +52,7 @@ class WebcamSource:
         if not self._capture.isOpened():
             raise InputError(_closed(camera) if _may_be_there(camera) else _no_camera(camera))
         self._ask_for(size, rate)
-        got, picture = self._capture.read()  # some cameras know their size only now
-        if not got:
-            self._capture.release()
-            raise InputError(f"{self._name}: it opens but gives no picture; close other programs that use it")
-        height, width = picture.shape[:2]
+        height, width = self._first_picture().shape[:2]  # some cameras know their size only now
         real_rate = self._capture.get(cv2.CAP_PROP_FPS)  # of some drivers it is nonsense
         self.info = SourceInfo(
             name=self._name,
@@ -89,6 +85,8 @@ class WebcamSource:
     def close(self) -> None:
         """Stop, and wait for the thread, which frees the camera; not for ever, since a camera may hang."""
         with self._news:
+            if self._stopping:  # closed before, and waited for then
+                return
             self._stopping = True
             self._news.notify_all()
         if self._thread is not threading.current_thread():
@@ -108,6 +106,17 @@ class WebcamSource:
             if self._error:
                 raise self._error
             raise InputError(f"{self._name}: no picture for {self._timeout:g} seconds; plug it in again")
+
+    def _first_picture(self) -> np.ndarray:
+        """Cameras that have just been opened may need some attempts."""
+        began = time.perf_counter()
+        while time.perf_counter() - began < self._timeout:
+            got, picture = self._capture.read()
+            if got:
+                return picture
+            time.sleep(0.01)
+        self._capture.release()
+        raise InputError(f"{self._name}: it opens but gives no picture; close other programs that use it")
 
     def _keep_newest(self) -> None:
         count, last_arrival = 0, time.perf_counter()
