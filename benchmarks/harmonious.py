@@ -5,33 +5,30 @@ and their own masks, and prints the mean absolute change of the foreground in 8-
 """
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from tyro.conf import Positional
 
 from benchmarks.command_line import at_least, run
-from video_harmonizer import weights
-from video_harmonizer.assemble import choose_device
-from video_harmonizer.engine import make_engine
+from video_harmonizer import assemble
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.evaluate import answer_of
-from video_harmonizer.harmonizers.estimator import load_estimator
 from video_harmonizer.iharmony4 import Sample
+from video_harmonizer.options import Harmonizer, HarmonizerOptions
 from video_harmonizer.tone import quantize
 from video_harmonizer.training.photographs import Photographs
 
 
 def main(
     data: Positional[Path],
-    harmonizer: Literal["curvenet", "s2crnet"] = "curvenet",
+    harmonizer: Harmonizer = "curvenet",
     harmonizer_weights: Path | None = None,
     count: int = 100,
 ) -> None:
     """Print mean, median and largest change over ``count`` photographs."""
     at_least(1, count=count)
-    engine = make_engine("auto", choose_device("auto"))
-    estimator = load_estimator(harmonizer, harmonizer_weights or weights.path(harmonizer), engine)
+    engine = assemble.choose_engine("auto", "auto")
+    estimator = assemble.make_estimator(HarmonizerOptions(harmonizer, harmonizer_weights), engine)
     answer, photographs = answer_of(estimator), Photographs(data, "val")
     rows = [row for row in photographs.rows if row.mask]
     changes = []

@@ -33,7 +33,7 @@ from video_harmonizer.benchmark.meters import PeakMemory
 from video_harmonizer.engine import Engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.compare import choose
-from video_harmonizer.evaluation.compare_costs import macs
+from video_harmonizer.evaluation.compare_costs import arithmetic
 from video_harmonizer.evaluation.evaluate import LEVELS, answer_of
 from video_harmonizer.evaluation.metrics import psnr
 from video_harmonizer.frame import Frame, Matte, ToneCurves
@@ -53,7 +53,7 @@ ON_FULL_SIZE = ("reinhard", "s2crnet", "duconet")  # curvenet makes its pictures
 COLORS = {"reinhard": "tab:gray", "s2crnet": "tab:blue", "curvenet": "tab:green", "duconet": "tab:red"}
 PANELS = {
     "milliseconds": "milliseconds a picture",
-    "gmacs": "10⁹ multiply-accumulates",
+    "gmacs": "10⁹ multiply-accumulates of one look",
     "memory_mib": "memory, MiB",
     "psnr": "PSNR, dB",
 }
@@ -82,7 +82,7 @@ def measure(chosen: HarmonizerOptions, device: str, entries: list[Entry], size: 
     memory = meter.mib()  # now: counting takes the network to torch
     gmacs = None
     if isinstance(estimator, CurveEstimator | DucoNetEstimator):
-        gmacs = round(macs(estimator.step, estimator.side) / 1e9, 3)
+        gmacs = round(arithmetic(estimator.step, estimator.side)[1] / 1e9, 3)
     return {
         "milliseconds": round(1e3 * median(times), 2),
         "gmacs": gmacs,
@@ -220,7 +220,9 @@ def sweep(
         raise InputError(f"{out}: no such folder; create it, or give another")
     described = describe(assemble.choose_device(device))
     chosen = choose(
-        CompareOptions(dataset, harmonizers=harmonizers, duconet_weights=duconet_weights, duconet_side=duconet_side)
+        CompareOptions(
+            dataset=dataset, harmonizers=harmonizers, duconet_weights=duconet_weights, duconet_side=duconet_side
+        )
     )
     entries, side = largest(list_entries(dataset, "test"), count)
     if side < max(sizes):

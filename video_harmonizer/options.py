@@ -71,7 +71,7 @@ class EngineOptions:
 
 
 @dataclass(frozen=True)
-class DatasetOptions:
+class DatasetOptions(EngineOptions):
     """The composites that are measured, and where."""
 
     # Folder of iHarmony4 as published, or of some of its subsets: HCOCO, HAdobe5k, HFlickr, Hday2night.
@@ -82,9 +82,6 @@ class DatasetOptions:
 
     # 256: all pictures resized to 256x256, as published tables are made; full: as they are.
     resolution: Literal["256", "full"] = "256"
-
-    # Where the networks run; auto takes a GPU if there is one.
-    device: Device = "auto"
 
 
 @dataclass(frozen=True)

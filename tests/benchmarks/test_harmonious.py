@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from photographs import make_data, write_index
 
-from benchmarks import harmonious
 from benchmarks.harmonious import main
+from video_harmonizer import assemble
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.thumbnails import SIZE, Thumbnails
@@ -32,7 +32,7 @@ class Lighter:
 def test_the_change_is_that_of_the_foreground_in_levels(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(harmonious, "load_estimator", lambda *_: Lighter())
+    monkeypatch.setattr(assemble, "make_estimator", lambda *_: Lighter())
     main(data, count=3)
     assert capsys.readouterr().out.strip().endswith("mean 10.00, median 10.00, largest 10.00")
 

@@ -15,7 +15,7 @@ from video_harmonizer.__main__ import main
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.compare import CEILING, choose, closest_curves
-from video_harmonizer.evaluation.compare_costs import cost_of, macs
+from video_harmonizer.evaluation.compare_costs import arithmetic, cost_of
 from video_harmonizer.evaluation.compare_gallery import Comparison, ComparisonGallery
 from video_harmonizer.evaluation.compare_published import PUBLISHED
 from video_harmonizer.evaluation.evaluate import Case, Pictures, render
@@ -203,19 +203,26 @@ def test_macs_are_those_of_every_convolution_and_matrix():
         step(*step.example(SIDE))
     by_hooks, counted = counted, 0
     assert by_hooks > 1e7
-    assert macs(step, SIDE) == by_hooks
+    assert arithmetic(step, SIDE)[1] == by_hooks
 
 
 def test_macs_grow_with_the_pixels():
     step = HarmonizeStep(DucoNet()).eval()
-    assert macs(step, 2048) / macs(step, 1024) == pytest.approx(4, rel=0.01)
+    assert arithmetic(step, 2048)[1] / arithmetic(step, 1024)[1] == pytest.approx(4, rel=0.01)
+
+
+def test_layers_that_rest_are_no_parameters():
+    network = S2CRNet(stages=1)
+    semantic = sum(one.numel() for name, one in network.named_parameters() if "label" in name or "cr2" in name)
+    whole = sum(one.numel() for one in network.parameters())
+    assert arithmetic(EstimateStep(network, semantic=False).eval(), SIDE)[0] == whole - semantic
 
 
 def test_cost_of_a_network_and_of_a_formula():
     network = DucoNet()
     cost = cost_of(DucoNetEstimator(duconet_checkpoint(network), CPU, SIDE))
     assert cost.parameters == sum(one.numel() for one in network.parameters())
-    assert cost.macs == macs(HarmonizeStep(network), SIDE)
+    assert cost.macs == arithmetic(HarmonizeStep(network), SIDE)[1]
     assert cost.milliseconds > 0
     assert (cost_of(ReinhardEstimator()).parameters, cost_of(ReinhardEstimator()).macs) == (0, 0)
 

@@ -1,11 +1,9 @@
 """Fitted curves: true where there are pixels, smooth where there are few or none, and never falling."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
-from video_harmonizer.harmonizers.fit import fit_curves, isotonic
+from video_harmonizer.harmonizers.fit import fit_curves
 
 
 def pixels(count: int, low: int = 0, high: int = 256) -> np.ndarray:
@@ -19,32 +17,6 @@ def change(levels: np.ndarray) -> np.ndarray:
 
 def bends(table: np.ndarray) -> np.ndarray:
     return np.abs(np.diff(table, 2, axis=1))
-
-
-# --- isotonic regression --------------------------------------------------------------------------------------
-
-
-def closest_by_trying(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The best of all ways to cut a short sequence into pools."""
-    best, least = values, np.inf
-    for cuts in range(1 << (len(values) - 1)):
-        edges = [0, *(k + 1 for k in range(len(values) - 1) if cuts >> k & 1), len(values)]
-        pools = [np.full(b - a, np.average(values[a:b], weights=weights[a:b])) for a, b in pairwise(edges)]
-        steps = np.concatenate(pools)
-        error = (weights * (steps - values) ** 2).sum()
-        if (np.diff(steps) >= 0).all() and error < least:
-            best, least = steps, error
-    return best
-
-
-def test_isotonic_regression_is_the_closest_of_all_that_never_fall():
-    random = np.random.default_rng(1)
-    for _ in range(20):
-        values, weights = random.normal(size=8), random.uniform(0.1, 5, 8)
-        np.testing.assert_allclose(isotonic(values, weights), closest_by_trying(values, weights), atol=1e-12)
-
-
-# --- fitted curves --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stiffness", [{}, {"stiffness": 0.0}])

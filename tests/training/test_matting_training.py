@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 import train
 from rvm import MattingNetwork
+from video_harmonizer.engine import Engine, make_engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import RVMMatting
 from video_harmonizer.pixels import paste
-from video_harmonizer.training import matting
+from video_harmonizer.training import matting, teacher
 from video_harmonizer.training.matting import (
     SHARPER,
     Matting,
@@ -127,6 +128,25 @@ def test_mattes_of_other_pictures_of_the_same_name_and_of_other_teachers_are_not
     assert not np.array_equal(first, third)
 
 
+def test_mattes_do_not_depend_on_the_processor(teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+
+    def noted(*given: str) -> Engine:
+        asked.append(given)
+        return make_engine(*given)
+
+    monkeypatch.setattr(teacher, "make_engine", noted)
+    Teacher(teacher_file, tmp_path).photographs({"0.jpg": photograph(64, 64, np.random.default_rng(0))})
+    assert asked == [("auto", "cpu", "fp32")]
+
+
+def test_clips_come_in_one_order_on_every_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    names = [f"{folder}/take{number}.mp4" for folder in "bca" for number in (2, 1)]
+    monkeypatch.setattr(Path, "rglob", lambda root, pattern: iter([root / name for name in names]))
+    found = [str(path.relative_to(tmp_path)) for path in find_clips(tmp_path)]
+    assert found == [f"{folder}/take{number}.mp4" for number in (1, 2) for folder in "abc"]
+
+
 def test_clip_is_kept_frame_beside_matte(
     clips: Path, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -159,7 +179,7 @@ def test_folder_without_clips_is_refused(tmp_path: Path):
 def test_people_are_split_as_the_index_and_the_names_say(data: Path, clips: Path, teacher_file: Path, tmp_path: Path):
     teacher = Teacher(teacher_file, tmp_path)
     learnt, unseen = (People(data, clips, ("gard*",), teacher, split) for split in ("train", "val"))
-    assert (list(learnt.clips), list(unseen.clips)) == (["office"], ["garden"])
+    assert (list(learnt.clips), list(unseen.clips)) == (["office.mkv"], ["garden.mkv"])
     both = {shot.frames.tobytes() for shot in learnt.portraits} & {shot.frames.tobytes() for shot in unseen.portraits}
     assert not both
     assert not {scene.tobytes() for scene in learnt.scenes} & {scene.tobytes() for scene in unseen.scenes}
@@ -188,7 +208,7 @@ def test_clip_that_cannot_be_read_is_skipped_and_named(
     shutil.copytree(clips, folder)
     (folder / "junk.mp4").write_bytes(b"no video")
     people = People(data, folder, ("garden",), Teacher(teacher_file, tmp_path / "mattes"), "train")
-    assert list(people.clips) == ["office"]
+    assert list(people.clips) == ["office.mkv"]
     assert [message for message in caplog.messages if "junk.mp4" in message and message.endswith("; skipped")]
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from photographs import make_data
+from photographs import make_data, write_index
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.training.photographs import Photographs, read_luts
+from video_harmonizer.training.photographs import Photographs, read_luts, read_rows
 
 
 @pytest.fixture
@@ -85,6 +85,13 @@ def test_index_that_can_not_be_read_is_named(data: Path):
     (data / "index.csv").mkdir()
     with pytest.raises(InputError, match=r"index\.csv: can't be read \(Is a directory\)"):
         Photographs(data, "train")
+
+
+@pytest.mark.parametrize("person", ["1.0", "True", "yes"])
+def test_index_that_says_something_else_of_a_person_is_refused(data: Path, person: str):
+    write_index(data, [("00.png", "", "", "train"), ("01.png", "01_mask.png", person, "val")])
+    with pytest.raises(InputError, match=rf"index\.csv, line 3: person is '{person}'; want 1 or 0, or nothing where"):
+        read_rows(data, "train")
 
 
 def test_colour_tables_that_are_none_are_named(data: Path):

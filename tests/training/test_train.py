@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
@@ -172,8 +174,10 @@ def test_ctrl_c_finishes_the_step_and_keeps_it(
 
 
 def test_checkpoint_that_finds_no_room_leaves_the_one_before(settings: Training, monkeypatch: pytest.MonkeyPatch):
-    train.train(dataclasses.replace(settings, steps=1))
-    (settings.output / "checkpoint.pt").rename(settings.output / "kept")
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "save", interrupt_after(train.save, 1))
+        with pytest.raises(KeyboardInterrupt):
+            train.train(settings)
 
     def fill_the_disk(states: dict[str, Any], path: Path) -> None:
         path.write_bytes(b"half of it")
@@ -181,8 +185,9 @@ def test_checkpoint_that_finds_no_room_leaves_the_one_before(settings: Training,
 
     monkeypatch.setattr(torch, "save", fill_the_disk)
     with pytest.raises(InputError, match=r"checkpoint\.pt: can't be written \(.*unexpected pos\); make room, and"):
-        train.train(dataclasses.replace(settings, steps=1))
+        train.train(settings)
     assert not list(settings.output.glob("*.partial"))
+    assert checkpoint(settings)["step"] == 1
 
 
 def test_run_stopped_in_its_last_validation_still_exports_when_resumed(
@@ -276,6 +281,24 @@ def test_run_depends_on_what_is_in_the_weights_it_was_given(settings: Training, 
     moved.write_bytes((further.output / "weights.safetensors").read_bytes())
     with pytest.raises(InputError, match=r"made with weights a file of SHA-256 .*, this run has a file of SHA-256"):
         train.train(dataclasses.replace(further, weights=moved))
+
+
+@pytest.mark.parametrize("changed", ["index", "tables"])
+def test_run_depends_on_what_is_in_its_data(settings: Training, tmp_path: Path, changed: str):
+    data = tmp_path / "copy"
+    shutil.copytree(settings.data, data)
+    short = dataclasses.replace(settings, data=data, steps=1)
+    train.train(short)
+    train.train(short)
+    if changed == "index":
+        lines = (data / "index.csv").read_text().splitlines()
+        (data / "index.csv").write_text("\n".join(line for line in lines if not line.startswith("made,05.png")))
+    else:
+        with np.load(data / "luts.npz") as arrays:
+            np.savez(data / "luts.npz", luts=1 - arrays["luts"])
+    name = "data" if changed == "index" else "luts"
+    with pytest.raises(InputError, match=f"made with contents of {name} .*, this run has .*; give the run's own"):
+        train.train(short)
 
 
 def test_weights_of_a_finished_run_come_back(settings: Training):

@@ -41,7 +41,7 @@ def evaluate_command(options: EvaluateOptions) -> None:
         inputs = [checkpoint] if checkpoint else []
         as_json = staged(cleanup, "--json", options.json, ".json", inputs)
         as_html = staged(cleanup, "--html", options.html, ".html", inputs)
-        engine = assemble.choose_engine("auto", options.device)
+        engine = assemble.choose_engine(options.engine, options.device, options.precision)
         estimator = assemble.make_estimator(options, engine)
         digest = sha256_of(checkpoint) if checkpoint else None  # now, as a training may replace the file meanwhile
         began = time.monotonic()

@@ -54,7 +54,7 @@ def compare_command(options: CompareOptions) -> None:
         as_json = staged(cleanup, "--json", options.json, ".json", inputs)
         as_html = staged(cleanup, "--html", options.html, ".html", inputs)
         as_markdown = staged(cleanup, "--markdown", options.markdown, ".md", inputs)
-        engine = assemble.choose_engine("auto", options.device)
+        engine = assemble.choose_engine(options.engine, options.device, options.precision)
         estimators = {name: assemble.make_estimator(each, engine) for name, each in chosen.items()}
         digests = {name: sha256_of(path) for name, path in checkpoints.items()}  # now, as a training may go on
         answers: dict[str, Answer] = {name: answer_of(one) for name, one in estimators.items()}

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.flop_counter import FlopCounterMode
 
 from video_harmonizer.evaluation.evaluate import milliseconds
@@ -17,7 +19,7 @@ from video_harmonizer.temporal.steady import Estimator
 class Cost:
     """Of one estimate, which is asked for when the light changes, not at every frame."""
 
-    parameters: int
+    parameters: int  # that work; a file may have more
     macs: int  # multiply-accumulates of convolutions and matrix products
     milliseconds: float  # thumbnails to curves, the median
 
@@ -27,11 +29,24 @@ def cost_of(estimator: Estimator) -> Cost:
     time = milliseconds(estimator)
     if not isinstance(estimator, CurveEstimator | DucoNetEstimator):
         return Cost(0, 0, time)
-    return Cost(sum(one.numel() for one in estimator.step.parameters()), macs(estimator.step, estimator.side), time)
+    return Cost(*arithmetic(estimator.step, estimator.side), time)
 
 
-def macs(step: EstimateStep | HarmonizeStep, side: int) -> int:
-    """Multiply-accumulates for pictures of that side. Nothing is computed: only shapes go through the network."""
-    with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter, torch.no_grad():
+def arithmetic(step: EstimateStep | HarmonizeStep, side: int) -> tuple[int, int]:
+    """(parameters, multiply-accumulates) that work on pictures of that side: layers that rest do not count.
+
+    Nothing is computed: only shapes go through the network.
+    """
+    used: dict[nn.Parameter, int] = {}
+
+    def note(module: nn.Module, *_: object) -> None:
+        used.update((one, one.numel()) for one in module.parameters(recurse=False))
+
+    with (
+        FakeTensorMode(allow_non_fake_inputs=True),
+        FlopCounterMode(display=False) as counter,
+        torch.no_grad(),
+        register_module_forward_hook(note),
+    ):
         step(*step.example(side, device=next(step.parameters()).device))
-    return counter.get_total_flops() // 2  # it counts products and sums
+    return sum(used.values()), counter.get_total_flops() // 2  # it counts products and sums

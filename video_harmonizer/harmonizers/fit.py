@@ -1,6 +1,7 @@
 """Pixels before and after some change of colours -> the monotone curves that come closest to it."""
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
 from video_harmonizer.frame import ToneCurves
 
@@ -35,23 +36,6 @@ def fit_curves(before: np.ndarray, after: np.ndarray, samples: int, stiffness: f
     return ToneCurves(np.clip(table, 0, 1).astype(np.float32))
 
 
-def isotonic(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The sequence that never falls and is closest to (K,) values by (K,) positive weights in the square's sense.
-
-    Neighbours that fall are pooled into their mean, until none do (Ayer et al. 1955).
-    """
-    pools: list[tuple[float, float, int]] = []  # mean, weight, length
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        length = 1
-        while pools and pools[-1][0] >= value:
-            other, its_weight, its_length = pools.pop()
-            value = (value * weight + other * its_weight) / (weight + its_weight)
-            weight += its_weight
-            length += its_length
-        pools.append((value, weight, length))
-    return np.repeat([mean for mean, _, _ in pools], [length for _, _, length in pools])
-
-
 def _fit_channel(before: np.ndarray, after: np.ndarray, stiffness: float) -> np.ndarray:
     """(N,) levels and what became of them -> (LEVELS,) curve."""
     identity = np.linspace(0, 1, LEVELS)
@@ -59,9 +43,9 @@ def _fit_channel(before: np.ndarray, after: np.ndarray, stiffness: float) -> np.
     total = np.bincount(before, after, minlength=LEVELS)
     if stiffness:
         change = _smooth(total - count * identity, count, stiffness)
-        return isotonic(identity + change, count + 1e-6)  # no level weighs nothing
+        return isotonic_regression(identity + change, weights=count + 1e-6).x  # no level weighs nothing
     seen = count.nonzero()[0]
-    closest = isotonic(total[seen] / count[seen], count[seen])
+    closest = isotonic_regression(total[seen] / count[seen], weights=count[seen]).x
     return identity + np.interp(np.arange(LEVELS), seen, closest - identity[seen])
 
 

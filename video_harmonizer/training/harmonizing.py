@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from video_harmonizer.evaluation.metrics import MAX_PSNR
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import CurveRenderingModule, S2CRNet
 from video_harmonizer.training.imagenet import load_imagenet, take_plain_rgb, tell_of_chance
@@ -138,7 +139,7 @@ def score(results: Callable[[Batch], Tensor], loader: DataLoader, device: torch.
         inside = as_float(batch["target_mask"][..., None]) > 0.5
         for name, image in (("", results(batch)), ("composite_", composite)):
             fmse, mse = foreground_mse(image, target, inside)
-            psnr = 10 * torch.log10(255**2 / mse.clamp(min=1e-4))
+            psnr = (10 * torch.log10(255**2 / mse)).clamp(max=MAX_PSNR)
             for key, value in (("psnr", psnr), ("mse", mse), ("fmse", fmse)):
                 scores.setdefault(name + key, []).append(value)
     return {name: torch.cat(values).mean().item() for name, values in scores.items()}

@@ -112,7 +112,7 @@ def _clips(
     for path in clips:
         if (path in unseen) == (split == "val"):
             try:
-                stretches[str(path.relative_to(root).with_suffix(""))] = teacher.clip(path)
+                stretches[str(path.relative_to(root))] = teacher.clip(path)
             except InputError as error:
                 log.warning("%s; skipped", error)
     return stretches

@@ -20,6 +20,7 @@ INDEX = "index.csv"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 SHORT_SIDE = 256  # photographs are kept in memory at this size
 SMALLEST = 16  # pixels a side of a picture that shows anything
+PERSON = {"1": True, "0": False, "": None, "unknown": None}  # what an index may say of a foreground
 TRAINING_LUTS = 60  # of the tables in luts.npz; the others are kept for validation
 
 
@@ -114,8 +115,14 @@ def _read_index(root: Path, split: str) -> list[Row]:
     table = csv.DictReader(lines)
     if not {"image", "mask", "person", "split"} <= set(table.fieldnames or ()):
         raise InputError(f"{index}: columns are {','.join(table.fieldnames or ['none'])}; {want}")
-    known = {"1": True, "0": False}
-    return [Row(line["image"], line["mask"], known.get(line["person"])) for line in table if line["split"] == split]
+    rows = []
+    for line in table:
+        if line["person"] not in PERSON:
+            what = f"{index}, line {table.line_num}: person is {line['person']!r}"
+            raise InputError(f"{what}; want 1 or 0, or nothing where it is not known")
+        if line["split"] == split:
+            rows.append(Row(line["image"], line["mask"], PERSON[line["person"]]))
+    return rows
 
 
 def _list_folder(root: Path, split: str) -> list[Row]:

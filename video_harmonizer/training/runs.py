@@ -1,6 +1,5 @@
 """A run's folder: the checkpoint to go on from, the settings, and the weights that come out."""
 
-import hashlib
 import logging
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ from torch import Tensor, nn
 from video_harmonizer.errors import InputError
 from video_harmonizer.staging import check_output_file
 from video_harmonizer.training.settings import FREE, Training, as_table, to_toml
+from video_harmonizer.training.supply import contents
+from video_harmonizer.weights.cache import sha256_of
 from video_harmonizer.weights.load import first_line
 
 log = logging.getLogger(__name__)
@@ -26,11 +27,11 @@ GIVEN = ("weights", "encoder", "teacher")  # files that a run is made from: from
 
 def made_by(settings: Training, processes: int) -> dict[str, Any]:
     """What a run's result depends on; to be asked when it starts, as files may change while it runs."""
-    table: dict[str, Any] = as_table(settings) | {"processes": processes}
+    table: dict[str, Any] = as_table(settings) | contents(settings) | {"processes": processes}
     for name in GIVEN:
         file = getattr(settings, name)
         if file is not None and file.is_file():
-            table[name] = f"a file of SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"
+            table[name] = f"a file of SHA-256 {sha256_of(file)[:16]}"
     return table
 
 

@@ -1,8 +1,10 @@
 """What a run learns from and is validated on, and in which order."""
 
+import hashlib
 import signal
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +12,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from video_harmonizer.errors import InputError
+from video_harmonizer.evaluation.metrics import psnr
 from video_harmonizer.training.composites import CompositeDataset, Mixture
 from video_harmonizer.training.iharmony import IHarmonyDataset, is_iharmony4
-from video_harmonizer.training.photographs import Photographs, read_luts
+from video_harmonizer.training.photographs import Photographs, read_luts, read_rows
 from video_harmonizer.training.settings import Training
+from video_harmonizer.weights.cache import sha256_of
 
 # Composites that are learnt by heart: there is something to mend, and curves can
 FOREIGN = 30.0  # dB that the composite has at most
@@ -55,6 +59,24 @@ def make_datasets(settings: Training) -> tuple[list[Dataset], Dataset]:
         fixed = FixedSamples(learning[-1], settings.overfit)
         return [fixed, fixed], Subset(fixed, range(settings.overfit))
     return learning, validation
+
+
+def contents(settings: Training) -> dict[str, str]:
+    """What the settings' folders hold to learn from, in a few digits: a run can go on with the same alone."""
+    found: dict[str, Any] = {}
+    if is_iharmony4(settings.data):
+        found["data"] = [(path.name, path.read_text("utf-8")) for path in sorted(settings.data.glob("*/*.txt"))]
+    elif settings.data.is_dir():
+        found["data"] = [read_rows(settings.data, split) for split in ("train", "val")]
+    if settings.clips is not None and settings.clips.is_dir():
+        from video_harmonizer.training.teacher import find_clips  # brings a matting network and PyAV
+
+        found["clips"] = [str(path.relative_to(settings.clips)) for path in find_clips(settings.clips)]
+    told = {name: hashlib.sha256(repr(what).encode()).hexdigest() for name, what in found.items()}
+    luts = (settings.luts or settings.data) / "luts.npz"
+    if luts.is_file():
+        told["luts"] = sha256_of(luts)
+    return {f"contents of {name}": digest[:16] for name, digest in told.items()}
 
 
 def supply(
@@ -117,5 +139,5 @@ def reach(sample: Sample) -> tuple[float, float]:
         levels, wanted = composite[inside, channel], target[inside, channel]
         number = np.bincount(levels, minlength=256).clip(1)
         result[inside, channel] = (np.bincount(levels, wanted, minlength=256) / number)[levels]
-    before, after = (10 * np.log10(255**2 / max(np.square(x - target).mean(), 1e-4)) for x in (composite, result))
-    return float(before), float(after)
+    before, after = (psnr(float(np.square(x - target).mean())) for x in (composite, result))
+    return before, after

@@ -25,6 +25,7 @@ from video_harmonizer.matting.rvm import RVMMatting, load_rvm
 from video_harmonizer.pixels import to_depth
 from video_harmonizer.sources import open_source
 from video_harmonizer.training.photographs import SHORT_SIDE, read_picture
+from video_harmonizer.weights.cache import sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Teacher:
 
     def __init__(self, weights: Path, folder: Path) -> None:
         try:
-            self.folder = folder / _checksum(weights.read_bytes())
+            self.folder = folder / f"{sha256_of(weights)[:16]}-fp32"
         except OSError as error:
             raise InputError(f"{weights}: {error.strerror}; give RobustVideoMatting's weights") from None
         self.weights = weights
@@ -115,12 +116,14 @@ class Teacher:
     def matting(self) -> RVMMatting:
         """Loaded when the first matte is missing: to go on with a run nobody needs it."""
         network = load_rvm(self.weights, str(self.weights))
-        return RVMMatting(network, None, make_engine("auto", "cpu"), settling=LOOKS - 1)
+        # exactly, as targets are not to depend on the processor that a run began on
+        return RVMMatting(network, None, make_engine("auto", "cpu", "fp32"), settling=LOOKS - 1)
 
 
 def find_clips(root: Path) -> list[Path]:
-    """The video files below a folder, by name."""
-    clips = sorted((path for path in root.rglob("*") if path.suffix.lower() in CLIPS), key=lambda path: path.stem)
+    """The video files below a folder, by name: in the same order on every disk, which samples depend on."""
+    found = (path for path in root.rglob("*") if path.suffix.lower() in CLIPS)
+    clips = sorted(found, key=lambda path: (path.stem, path))
     if not clips:
         raise InputError(f"{root}: no clips there; give a folder of videos of people")
     return clips
