@@ -32,7 +32,7 @@ from video_harmonizer.benchmark.machine import describe
 from video_harmonizer.benchmark.meters import PeakMemory
 from video_harmonizer.engine import Engine
 from video_harmonizer.errors import InputError
-from video_harmonizer.evaluation.compare import choose
+from video_harmonizer.evaluation.compare_command import choose
 from video_harmonizer.evaluation.compare_costs import arithmetic
 from video_harmonizer.evaluation.evaluate import LEVELS, answer_of
 from video_harmonizer.evaluation.metrics import psnr

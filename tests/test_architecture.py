@@ -56,8 +56,9 @@ LAYERS = {
     "run_webcam": COMMANDS,
     "video_harmonizer.training": TRAINING,
     "video_harmonizer.evaluation": TRAINING,
-    "video_harmonizer.evaluation.command": COMMANDS,
-    "video_harmonizer.evaluation.compare": COMMANDS,
+    "video_harmonizer.evaluation.evaluate_command": COMMANDS,
+    "video_harmonizer.evaluation.compare_command": COMMANDS,
+    "video_harmonizer.evaluation.measure": COMMANDS,
     "video_harmonizer.benchmark": COMMANDS,
     "train": TRAINING,
 }

@@ -105,12 +105,12 @@ def dispatch(options: Any, warnings: WarningList) -> int:
         weights_command(options.action, options.name)
         return 0
     if isinstance(options, EvaluateOptions):
-        from video_harmonizer.evaluation.command import evaluate_command
+        from video_harmonizer.evaluation.evaluate_command import evaluate_command
 
         evaluate_command(options)
         return 0
     if isinstance(options, CompareOptions):
-        from video_harmonizer.evaluation.compare import compare_command
+        from video_harmonizer.evaluation.compare_command import compare_command
 
         compare_command(options)
         return 0

@@ -83,6 +83,15 @@ class DatasetOptions(EngineOptions):
     # 256: all pictures resized to 256x256, as published tables are made; full: as they are.
     resolution: Literal["256", "full"] = "256"
 
+    # Write the averages to this JSON file.
+    json: File = None
+
+    # Write the table to this Markdown file.
+    markdown: File = None
+
+    # Write a page to this file: the table, and composites with what became of them, the best and the worst.
+    html: File = None
+
 
 @dataclass(frozen=True)
 class Options(EngineOptions, HarmonizerOptions, MattingOptions):
@@ -206,12 +215,6 @@ class EvaluateOptions(HarmonizerOptions, DatasetOptions):
     Example: python -m video_harmonizer evaluate --dataset iHarmony4 --json scores.json --html scores.html
     """
 
-    # Write the averages to this JSON file.
-    json: File = None
-
-    # Write a page to this file: the table, and the worst and best cases with their pictures and curves.
-    html: File = None
-
 
 @dataclass(frozen=True)
 class CompareOptions(DatasetOptions):
@@ -228,15 +231,6 @@ class CompareOptions(DatasetOptions):
 
     # Side of the pictures that it was trained for. Default: what the file says, or else 256.
     duconet_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
-
-    # Write the table to this Markdown file.
-    markdown: File = None
-
-    # Write a page to this file: the table, and composites with all results beside each other.
-    html: File = None
-
-    # Write the averages to this JSON file.
-    json: File = None
 
 
 @dataclass(frozen=True)

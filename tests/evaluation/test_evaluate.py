@@ -9,7 +9,7 @@ import pytest
 from triples import SHARES, perfect_curves, triple
 
 from benchmarks.synthetic_iharmony4 import write_dataset
-from video_harmonizer.evaluation.evaluate import THREADS, Case, evaluate, milliseconds, render
+from video_harmonizer.evaluation.evaluate import THREADS, Case, answer_of, evaluate, milliseconds, render
 from video_harmonizer.evaluation.metrics import MAX_PSNR
 from video_harmonizer.frame import Matte, ToneCurves
 from video_harmonizer.harmonizers.estimator import NoHarmonizer
@@ -32,7 +32,7 @@ class Answering:
 
 
 def cases_of(root: Path, estimator: Estimator, size: int | None = None) -> list[Case]:
-    cases = [case for case, _ in evaluate(list_entries(root, "test"), estimator, size)]
+    cases = [case for ((case, _),) in evaluate(list_entries(root, "test"), [answer_of(estimator)], size)]
     assert cases
     return cases
 
@@ -129,7 +129,7 @@ def test_few_pictures_are_held_at_once(tmp_path: Path):
         asked += 1
         return ToneCurves.identity(samples)
 
-    outcomes = evaluate(list_entries(tmp_path, "test"), Answering(estimate), None)
+    outcomes = evaluate(list_entries(tmp_path, "test"), [answer_of(Answering(estimate))], None)
     next(outcomes)
     assert asked <= THREADS + 1
 

@@ -11,6 +11,7 @@ import pytest
 
 from video_harmonizer import weights
 from video_harmonizer.__main__ import main
+from video_harmonizer.evaluation import evaluate_command
 
 METRICS = {"n", "mse", "psnr", "fmse", "fpsnr", "ssim"}
 
@@ -23,9 +24,10 @@ def names_in(folder: Path) -> set[str]:
 def test_scores_of_the_bundled_weights(
     dataset: Path, tmp_path: Path, resolution: str, capsys: pytest.CaptureFixture[str]
 ):
-    as_json, as_html = tmp_path / "scores.json", tmp_path / "scores.html"
+    as_json, as_html, as_markdown = (tmp_path / f"scores.{kind}" for kind in ("json", "html", "md"))
     arguments = ["--dataset", str(dataset), "--resolution", resolution, "--device", "cpu"]
-    assert main(["evaluate", *arguments, "--json", str(as_json), "--html", str(as_html)]) == 0
+    arguments += ["--json", str(as_json), "--html", str(as_html), "--markdown", str(as_markdown)]
+    assert main(["evaluate", *arguments, "--precision", "fp32"]) == 0
     results = json.loads(as_json.read_text())
     assert set(results["overall"]) == set(results["composite"]) == METRICS
     assert (results["overall"]["n"], results["HCOCO"]["n"], results["Hday2night"]["n"]) == (5, 3, 2)
@@ -46,8 +48,10 @@ def test_scores_of_the_bundled_weights(
     printed = capsys.readouterr().out
     assert f"{results['overall']['psnr']:.2f}" in printed
     assert f"{results['composite']['psnr']:.2f}" in printed
+    assert f"{results['overall']['psnr']:.2f}" in as_markdown.read_text(encoding="utf-8")
+    assert results["precision"] == "fp32"
     assert "Hday2night/c2_1_1.png" in as_html.read_text(encoding="utf-8")
-    assert names_in(tmp_path) == {"dataset", "scores.json", "scores.html"}
+    assert names_in(tmp_path) == {"dataset", "scores.json", "scores.html", "scores.md"}
 
 
 def test_without_a_harmonizer_the_result_is_the_composite(dataset: Path, tmp_path: Path):
@@ -86,7 +90,7 @@ def test_broken_picture_is_counted_and_named(dataset: Path, tmp_path: Path, capl
 def test_outputs_that_cannot_be_written_are_refused_before_the_work(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("video_harmonizer.evaluation.command.evaluate", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr(evaluate_command, "measure", lambda *_: pytest.fail("the work began"))
     for arguments, text in (
         (["--json", str(tmp_path / "nowhere" / "scores.json")], "there is no folder"),
         (["--html", str(tmp_path / "scores.txt")], "ends in .html"),

@@ -71,19 +71,8 @@ class _Estimated:
     curves: list[ToneCurves | None]
 
 
-def evaluate(entries: Iterable[Entry], estimator: Estimator, size: int | None) -> Iterator[tuple[Case, Pictures]]:
-    """Harmonize and score every entry, in order. Those whose pictures can't be used are left out, with a warning.
-
-    Args:
-        estimator: is asked with thumbnails of the pictures as they came, as the live path makes them.
-        size: side in pixels to which pictures are resized to be rendered and scored; None keeps full resolution.
-    """
-    for (outcome,) in evaluate_each(entries, [answer_of(estimator)], size):
-        yield outcome
-
-
 def answer_of(estimator: Estimator) -> Answer:
-    """What an estimator says of a composite."""
+    """What an estimator says of a composite, of thumbnails of it as it came, as the live path makes them."""
 
     def answer(seen: Sample, scored: Sample) -> ToneCurves | None:
         matte = Matte(seen.mask)
@@ -93,13 +82,16 @@ def answer_of(estimator: Estimator) -> Answer:
     return answer
 
 
-def evaluate_each(
+def evaluate(
     entries: Iterable[Entry], answers: Sequence[Answer], size: int | None
 ) -> Iterator[list[tuple[Case, Pictures]]]:
-    """As `evaluate`, with several answers to every entry, which is read once.
+    """Score several answers to every entry, in order. Those whose pictures can't be used are left out, with a warning.
 
     Pictures are read and scored in threads around the answers, for which the caller's thread alone asks, one picture
     at a time. No more than a few pictures are held at once.
+
+    Args:
+        size: side in pixels to which pictures are resized to be rendered and scored; None keeps full resolution.
     """
 
     def read(entry: Entry) -> _Read | None:

@@ -14,7 +14,7 @@ from video_harmonizer import weights
 from video_harmonizer.__main__ import main
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
-from video_harmonizer.evaluation.compare import CEILING, choose, closest_curves
+from video_harmonizer.evaluation.compare_command import CEILING, choose, closest_curves
 from video_harmonizer.evaluation.compare_costs import arithmetic, cost_of
 from video_harmonizer.evaluation.compare_gallery import Comparison, ComparisonGallery
 from video_harmonizer.evaluation.compare_published import PUBLISHED
@@ -126,7 +126,7 @@ def test_slips_are_refused_before_the_work(
     capsys: pytest.CaptureFixture[str],
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("video_harmonizer.evaluation.compare.evaluate_each", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr("video_harmonizer.evaluation.compare_command.measure", lambda *_: pytest.fail("the work began"))
     assert main(["compare", "--dataset", str(dataset), *arguments]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(f"error: {text}")

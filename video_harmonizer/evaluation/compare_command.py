@@ -1,29 +1,24 @@
 """``python -m video_harmonizer compare``: all harmonizers on the same composites, in one table."""
 
-import json
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from video_harmonizer import assemble, weights
 from video_harmonizer.errors import InputError
-from video_harmonizer.evaluation.command import CONVENTIONS, METRICS, RESOLUTIONS
 from video_harmonizer.evaluation.compare_costs import Cost, cost_of
 from video_harmonizer.evaluation.compare_gallery import CEILING, Comparison, ComparisonGallery
 from video_harmonizer.evaluation.compare_published import PUBLISHED
-from video_harmonizer.evaluation.evaluate import LEVELS, Answer, Case, answer_of, evaluate_each
-from video_harmonizer.evaluation.results import Results, aligned, markdown, table
-from video_harmonizer.evaluation.sheet import page
+from video_harmonizer.evaluation.evaluate import LEVELS, Answer, Case, Pictures, answer_of
+from video_harmonizer.evaluation.measure import CONVENTIONS, METRICS_NOTE, Outputs, measure
+from video_harmonizer.evaluation.results import Results, table
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.fit import fit_curves
 from video_harmonizer.iharmony4 import Sample, list_entries
 from video_harmonizer.options import CompareOptions, Harmonizer, HarmonizerOptions
-from video_harmonizer.staging import staged
 from video_harmonizer.weights.cache import sha256_of
 from video_harmonizer.weights.registry import REGISTRY
 
@@ -50,41 +45,22 @@ def compare_command(options: CompareOptions) -> None:
         found = {name: assemble.harmonizer_weights(each) for name, each in chosen.items()}
         checkpoints = {name: path for name, path in found.items() if path}
         entries = list_entries(options.dataset, options.split)
-        inputs = list(checkpoints.values())
-        as_json = staged(cleanup, "--json", options.json, ".json", inputs)
-        as_html = staged(cleanup, "--html", options.html, ".html", inputs)
-        as_markdown = staged(cleanup, "--markdown", options.markdown, ".md", inputs)
+        outputs = Outputs(cleanup, options, checkpoints.values())
         engine = assemble.choose_engine(options.engine, options.device, options.precision)
         estimators = {name: assemble.make_estimator(each, engine) for name, each in chosen.items()}
         digests = {name: sha256_of(path) for name, path in checkpoints.items()}  # now, as a training may go on
         answers: dict[str, Answer] = {name: answer_of(one) for name, one in estimators.items()}
         answers[CEILING] = lambda _, scored: closest_curves(scored)
+        gallery = ComparisonGallery()
 
-        began = time.monotonic()
-        cases: dict[str, list[Case]] = {name: [] for name in answers}
-        gallery = ComparisonGallery() if as_html else None
-        read = tqdm(entries, unit="image", dynamic_ncols=True, disable=None)
-        for outcome in evaluate_each(read, list(answers.values()), RESOLUTIONS[options.resolution]):
+        def show(outcome: list[tuple[Case, Pictures]]) -> None:
             of_entry = {name: case for name, (case, _) in zip(answers, outcome, strict=True)}
-            for name, case in of_entry.items():
-                cases[name].append(case)
-            if gallery is not None:
-                gallery.show(Comparison(of_entry), [pictures for _, pictures in outcome])
-        if not cases[CEILING]:
-            raise InputError(f"{options.dataset}: none of {len(entries)} composites could be used; see the warnings")
-        seconds = round(time.monotonic() - began, 1)
+            gallery.show(Comparison(of_entry), [pictures for _, pictures in outcome])
 
+        cases, about = measure(options, entries, engine, answers, show)
         results = {name: Results.of(members) for name, members in cases.items()}
         costs = {name: cost_of(one) for name, one in estimators.items()}
-        facts: dict[str, Any] = {
-            "dataset": str(options.dataset),
-            "split": options.split,
-            "resolution": options.resolution,
-            "device": engine.device,
-            "engine": engine.name,
-            "precision": engine.precision,
-            "seconds": seconds,
-            "skipped": len(entries) - len(cases[CEILING]),  # pictures that could not be used, named in warnings
+        facts: dict[str, Any] = about | {
             "harmonizers": {
                 name: results[name].to_json()
                 | (asdict(costs[name]) | {"side": estimators[name].side} if name in costs else {})
@@ -94,15 +70,8 @@ def compare_command(options: CompareOptions) -> None:
             },
             "published": [asdict(each) for each in PUBLISHED],
         }
-        rows, notes = whole_table(results, costs), _notes(facts)
-        if as_json is not None:
-            as_json.publish_text(json.dumps(facts, indent=2) + "\n")
-        if as_markdown is not None:
-            as_markdown.publish_text("\n".join([markdown(rows), "", *(f"- {note}" for note in notes)]) + "\n")
-        if as_html is not None and gallery is not None:
-            title = f"Harmonizers on the {options.split} split of {options.dataset.resolve().name}"
-            as_html.publish_text(page(title, rows, notes, gallery))
-        print("\n".join([aligned(rows), "", *notes]))  # last: who reads it may have gone
+        title = f"Harmonizers on the {options.split} split of {options.dataset.resolve().name}"
+        outputs.publish(title, facts, whole_table(results, costs), _notes(facts), gallery)
 
 
 def choose(options: CompareOptions) -> dict[str, HarmonizerOptions]:
@@ -169,7 +138,7 @@ def _notes(facts: Mapping[str, Any]) -> list[str]:
     notes = [
         f"Measured on the {facts['split']} split. {CONVENTIONS[facts['resolution']]} {facts['skipped']} skipped"
         + (f"; without an answer, scored as the composite: {', '.join(silent)}." if silent else "."),
-        METRICS,
+        METRICS_NOTE,
         COST_NOTE.format(**facts) + (f" Weights by SHA-256: {', '.join(shas)}." if shas else ""),
         CEILING_NOTE,
         PUBLISHED_NOTE,
