@@ -91,7 +91,7 @@ def parse(arguments: Sequence[str]) -> Any:
     return tyro.cli(
         either,
         prog="python -m video_harmonizer",
-        description="Put a filmed person into another scene, in colours that belong there.",
+        description="Replace the background behind a filmed person and harmonize the person's colours with it.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )

@@ -26,17 +26,16 @@ Side = Literal[256, 1024]  # of the pictures for which DucoNet was published
 class MattingOptions:
     """How the person is found."""
 
-    # How the person is found. A network: auto takes RobustVideoMatting's published weights if they were downloaded,
-    # else the bundled network, which is faster and less fine. chroma: by a green or blue screen, or one of the colour
-    # given. FILE: a matte that was made before, white where the person is: a video, a folder of pictures or a pattern
-    # such as mattes/%04d.png.
+    # Where the alpha matte comes from. auto: RobustVideoMatting's published weights if downloaded, else the bundled
+    # network, which is faster but less detailed. chroma: a green or blue screen, or a screen of the given colour. FILE:
+    # a precomputed matte, white where the person is: a video, a folder of images or a pattern such as mattes/%04d.png.
     matting: Annotated[str, arg(metavar=MATTINGS)] = "auto"
 
     # Checkpoint of RobustVideoMatting to use instead of downloaded weights (.pth or .safetensors).
     matting_weights: File = None
 
-    # Size of the matting network's input as a fraction of the frame, over 0 to 1. Default: longest side 512 pixels; for
-    # bundled 48,000 pixels in all, such as 292x164. Small, full-length people: more.
+    # Resolution of the matting network's input as a fraction of the frame's, above 0, up to 1. Default: a longest side
+    # of 512 pixels; for the bundled network 48,000 pixels in total, such as 292x164. Raise it for small people.
     downsample_ratio: Annotated[float | None, arg(metavar="RATIO", help_behavior_hint="")] = None
 
 
@@ -44,14 +43,14 @@ class MattingOptions:
 class HarmonizerOptions:
     """What estimates the colour curves."""
 
-    # What estimates the colour curves: curvenet and s2crnet are quick networks; duconet is a large one, for files, and
-    # needs --harmonizer-weights; reinhard is a formula; none leaves colours as they are.
+    # What estimates the tone curves. curvenet and s2crnet: fast networks; duconet: a large network, meant for files,
+    # needs --harmonizer-weights; reinhard: Lab statistics, no network; none: colours as filmed.
     harmonizer: Harmonizer = "curvenet"
 
     # Checkpoint of the harmonizer to use instead of the bundled weights (.pth or .safetensors).
     harmonizer_weights: File = None
 
-    # Side of the pictures that duconet's weights were trained for. Default: what the file says, or else 256.
+    # Input side that duconet's weights were trained for. Default: as stated in the file's metadata, else 256.
     harmonizer_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
 
 
@@ -65,8 +64,8 @@ class EngineOptions:
     # What runs the networks; auto takes OpenVINO on a processor and torch on a GPU.
     engine: Literal["auto", "openvino", "torch"] = "auto"
 
-    # How exactly networks compute; auto takes fp16 on NVIDIA GPUs, in OpenVINO bf16 or else int8 (for half of matting)
-    # on processors that have it, and else fp32.
+    # Numeric precision of the networks. auto: fp16 on NVIDIA GPUs; in OpenVINO bf16 where the CPU supports it, else
+    # int8 for half of the matting network where it supports that; else fp32.
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
 
 
@@ -97,10 +96,10 @@ class DatasetOptions(EngineOptions):
 class Options(EngineOptions, HarmonizerOptions, MattingOptions):
     """Options of the commands that make pictures: video, image and live."""
 
-    # How much of the colour change to take.
+    # Strength of the colour change: 0 keeps the colours as filmed, 1 applies all of it.
     strength: Annotated[float, arg(metavar="0..1")] = 1.0
 
-    # Time in which the colours follow a change of light; 0 takes every frame's own estimate.
+    # Time constant with which colours follow a change of light; 0 turns smoothing off and estimates every frame.
     smoothing: Annotated[float, arg(metavar="SECONDS")] = 0.5
 
     # Which picture to write. original: the frame as it came; paste: the person over the new background, colours as
@@ -112,23 +111,24 @@ class Options(EngineOptions, HarmonizerOptions, MattingOptions):
     # for .webm libvpx-vp9.
     codec: Annotated[str | None, arg(metavar="CODEC", help_behavior_hint="")] = None
 
-    # Constant rate factor: lower is better and larger. Default: what looks the same as the source (x264: 18).
+    # Constant rate factor: lower means better quality and a larger file. Default: visually lossless (x264: 18).
     crf: Annotated[int | None, arg(metavar="CRF", help_behavior_hint="")] = None
 
-    # The encoder's speed: ultrafast ... veryslow for x264. Default: the encoder's own; of live video a quick one.
+    # Speed preset of the encoder, ultrafast ... veryslow for x264. Default: the encoder's own; a fast one for live
+    # video.
     preset: Annotated[str | None, arg(metavar="PRESET", help_behavior_hint="")] = None
 
     # Write what was done, and how long each stage took, to this JSON file.
     report: File = None
 
-    # Settings file in TOML, with these options' names as keys; options on the command line come first. Paths in it are
-    # from where the command is run.
+    # TOML file with these options' names as keys; the command line takes precedence. Paths in it are relative to the
+    # current directory.
     config: File = None
 
 
 @dataclass(frozen=True)
 class VideoOptions(Options):
-    """Put the person of a video file into another scene. Sound and timing stay as they are.
+    """Replace the background of a video file and harmonize the person with it. Sound and timing are preserved.
 
     Example: python -m video_harmonizer video talk.mp4 --background beach.jpg -o talk-beach.mp4
     """
@@ -185,8 +185,8 @@ class LiveOptions(Options):
     # for a test pattern.
     source: Annotated[str, arg(metavar="CAMERA|FILE|demo|pattern")] = "0"
 
-    # What to record: a video file, or pictures, in a folder that exists or by a pattern such as out/%05d.png. An
-    # earlier video of a camera stays as it is: the new one gets a number.
+    # Where to record: a video file, an existing folder for images, or a pattern such as out/%05d.png. A camera
+    # recording never overwrites an existing video; a number is added to its name.
     output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")] = None
 
     # Which picture to show and record: original, the frame as it came; paste, the person over the new background,
@@ -197,8 +197,8 @@ class LiveOptions(Options):
     # Show a window; it needs a display. Press h to hide or show the line with rate, delay and effort.
     window: bool = True
 
-    # Frames a second to ask of the camera, and to keep up with in real time: where that is too much, curves come less
-    # often, then mattes get coarser. Of a folder of pictures those to show. Default: 30, of pictures 25.
+    # Frame rate to request from the camera and to keep up with, default 30; of a folder of images, default 25. If the
+    # machine is too slow, curves are estimated less often, then mattes get coarser.
     fps: Annotated[float | None, arg(metavar="FPS", help_behavior_hint="")] = None
 
     # Size of the picture to ask of the camera.
@@ -218,7 +218,7 @@ class EvaluateOptions(HarmonizerOptions, DatasetOptions):
 
 @dataclass(frozen=True)
 class CompareOptions(DatasetOptions):
-    """Measure all harmonizers on composites with known targets, beside the best curves that there are.
+    """Measure all harmonizers on composites with known targets, next to the upper bound for tone curves.
 
     Example: python -m video_harmonizer compare --dataset iHarmony4 --markdown table.md --html table.html
     """
@@ -235,7 +235,7 @@ class CompareOptions(DatasetOptions):
 
 @dataclass(frozen=True)
 class BenchOptions(EngineOptions):
-    """Measure what every stage and the whole cost here, against the textbook pipeline and against memory's own speed.
+    """Measure each stage and the whole pipeline on this machine, against a textbook implementation and memcpy.
 
     The harmonizer is S2CRNet, which the textbook pipeline has, too.
 
@@ -248,7 +248,7 @@ class BenchOptions(EngineOptions):
     # Frames of each run. The textbook pipeline, which is slow, is given some seconds a run instead.
     frames: int = 60
 
-    # Clip to measure on, scaled to each size and repeated as needed. Default: an own one, of a moving portrait.
+    # Clip to measure on, scaled to each size and repeated as needed. Default: a built-in clip of a moving portrait.
     source: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="")] = None
 
     # How the person is found. Nothing is downloaded: a network without weights is measured with made-up ones.
@@ -274,8 +274,8 @@ class BenchOptions(EngineOptions):
 class WeightsOptions:
     """List, download or find the networks' weights: weights list | download NAME | path NAME."""
 
-    # list: what there is, under which licence, and what is here; download: fetch into the cache and verify; path: print
-    # where the file is.
+    # list: all weights with licence and state; download: fetch into the cache and verify; path: print the file's
+    # location.
     action: Positional[Literal["list", "download", "path"]]
 
     # Which weights to download or find; see list.

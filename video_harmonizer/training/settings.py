@@ -50,18 +50,18 @@ class Training:
     teacher: Path | None = None  # of matting, RobustVideoMatting's weights, whose mattes are learnt from
     mattes: Path = Path("runs/mattes")  # of matting, where those mattes are kept
     clips: Path | None = None  # of matting, folder of videos to learn from beside the photographs
-    held_out: tuple[str, ...] = ()  # of these, names such as "office*" that are kept for validation
+    held_out: tuple[str, ...] = ()  # of matting, clips held out for validation, by name patterns such as "office*"
     size: int = SIZE  # side of the thumbnails in pixels
     output: Path = Path("runs/train")  # where checkpoints, TensorBoard events and the weights go
-    overfit: int = 0  # learn only so many composites, to see that the network and its training can
+    overfit: int = 0  # train on that many composites only, as a sanity check; 0 is normal training
     steps: int = 8000
-    small_steps: int = 0  # of them at first on thumbnails of half the side, four times as fast
+    small_steps: int = 0  # of the steps, how many come first, on half-size thumbnails, four times as fast
     batch: int = 16  # samples of a step, in each process
     learning_rate: float = 4e-4
     weight_decay: float = 1e-2
     warmup: int = 200  # steps until the full learning rate
-    schedule: Literal["cosine", "steps"] = "cosine"  # from there to zero, or to a tenth at 7/8 and at 23/24 of the run
-    clip: float = 1.0  # largest norm of the gradient; inf for any
+    schedule: Literal["cosine", "steps"] = "cosine"  # cosine decay to zero, or a tenth at 7/8 and at 23/24 of the run
+    clip: float = 1.0  # gradient norm to clip to; inf for no clipping
     ema: float = 0.998  # decay of the averaged weights, which are validated and exported
     adversarial: float = 0.0  # weight of the adversary's loss beside relative L1: 0 none, 1 the paper's
     squared: float = 0.0  # of harmonizers with curves, weight of the squared error beside relative L1
@@ -108,7 +108,7 @@ def read_settings(arguments: Sequence[str]) -> Training:
     return tyro.cli(
         Training,
         prog="train.py [FILE.toml]",
-        description="Train a network as the file says, and as the options say that stand behind it.",
+        description="Train a network with the settings of a TOML file; options after it override the file.",
         args=given,
         default=defaults,
         config=(tyro.conf.FlagConversionOff,),
