@@ -51,7 +51,7 @@ class HarmonizerOptions:
     harmonizer_weights: File = None
 
     # Input side that duconet's weights were trained for. Default: as stated in the file's metadata, else 256.
-    harmonizer_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
+    harmonizer_side: Annotated[Side | None, arg(metavar="{256,1024}", help_behavior_hint="")] = None
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class CompareOptions(DatasetOptions):
     duconet_weights: File = None
 
     # Side of the pictures that it was trained for. Default: what the file says, or else 256.
-    duconet_side: Annotated[Side | None, arg(help_behavior_hint="")] = None
+    duconet_side: Annotated[Side | None, arg(metavar="{256,1024}", help_behavior_hint="")] = None
 
 
 @dataclass(frozen=True)

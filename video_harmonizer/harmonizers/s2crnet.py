@@ -12,6 +12,7 @@ from video_harmonizer.harmonizers.curves import render
 
 CLASSES = ("person", "animal", "food", "vehicle", "other")  # what a semantic label counts
 FEATURES = 512
+PIECES = 64  # of a curve (the paper's L)
 
 
 class Projection(nn.Module):
@@ -28,9 +29,9 @@ class Projection(nn.Module):
 class CurveRenderingModule(nn.Module):
     """Features of foreground and background -> the pieces of one curve a channel (section 3.2)."""
 
-    def __init__(self, pieces: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        outputs = 3 * pieces
+        outputs = 3 * PIECES
         self.fc_f_1 = Projection(outputs)
         self.fc_b_1 = Projection(outputs)
         # the semantic path, used in place of fc_f_1 when a label is known
@@ -54,18 +55,16 @@ class S2CRNet(nn.Module):
 
     Args:
         stages: how many curves are rendered one after the other (1: single, 2: cascaded).
-        pieces: pieces of a curve (the paper's L).
     """
 
-    def __init__(self, stages: int = 2, pieces: int = 64) -> None:
+    def __init__(self, stages: int = 2) -> None:
         super().__init__()
-        if stages < 1 or pieces < 1:
-            raise ValueError(f"got stages={stages}, pieces={pieces}; want at least one of each")
+        if stages not in (1, 2):
+            raise ValueError(f"got stages={stages}; want 1 or 2")
         self.stages = stages
         self.squeezenet1_1 = squeezenet_features(12)
         # the published checkpoint has two modules also where the single-stage network uses one
-        modules = {f"cr{n}": CurveRenderingModule(pieces) for n in range(1, max(stages, 2) + 1)}
-        self.fusion = nn.ModuleDict(modules)
+        self.fusion = nn.ModuleDict({f"cr{n}": CurveRenderingModule() for n in (1, 2)})
 
     def forward(
         self,
@@ -85,7 +84,7 @@ class S2CRNet(nn.Module):
             label: class of the foreground, an index into `CLASSES` or (B,) of them; None where unknown.
 
         Returns:
-            (B, stages, 3, pieces) raw parameters. Their scale is free; smooth the curves, not these.
+            (B, stages, 3, PIECES) raw parameters. Their scale is free; smooth the curves, not these.
         """
         both = torch.cat([foreground * foreground_mask, background * (1 - background_mask)])
         features = self.squeezenet1_1(both).mean((2, 3))  # (2B, 512)
