@@ -40,6 +40,7 @@ def test_report_says_what_was_done():
         "kept_up_by": ["0.5 s: slow"],
         "warnings": ["room.png: cropped", "größer"],
         "interrupted": True,
+        "failure": None,
     }
     assert [type(report[key]) for key in ("frames_in", "frames_out", "seconds", "fps")] == [int, int, float, float]
 

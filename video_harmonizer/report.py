@@ -38,7 +38,8 @@ class Report:
     precision: str
     kept_up_by: list[str]  # what live video's frame budget made cheaper, and when
     warnings: list[str]
-    interrupted: bool
+    interrupted: bool  # by Ctrl-C
+    failure: str | None  # of a camera, which ended the recording
 
     @classmethod
     def of(
@@ -60,6 +61,7 @@ class Report:
             kept_up_by=kept_up_by,
             warnings=warnings,
             interrupted=run.interrupted,
+            failure=str(run.failure) if run.failure else None,
         )
 
     def to_json(self) -> str:
