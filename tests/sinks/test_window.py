@@ -79,22 +79,38 @@ def test_without_a_display_it_is_said_how_to_go_on(display, reason):
     assert "--no-window" in done.stdout
 
 
-def test_no_later_key_takes_back_the_end(monkeypatch: pytest.MonkeyPatch):
-    pressed = [-1, ord("h"), ord("q"), ord("h"), -1]
-    for name in ("namedWindow", "imshow", "resizeWindow"):
+@pytest.fixture
+def toolkit(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """OpenCV's windows without a screen; what is shown in them."""
+    shown: list[np.ndarray] = []
+    for name in ("namedWindow", "resizeWindow"):
         monkeypatch.setattr(cv2, name, lambda *_: None)
+    monkeypatch.setattr(cv2, "imshow", lambda title, picture: shown.append(picture))
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
-    monkeypatch.setattr(cv2, "getWindowImageRect", lambda *_: (0, 0, 4, 4))
-    monkeypatch.setattr(cv2, "waitKeyEx", lambda _: pressed.pop(0))
+    monkeypatch.setattr(cv2, "getWindowImageRect", lambda *_: (-1, -1, -1, -1))
+    monkeypatch.setattr(cv2, "waitKeyEx", lambda _: -1)
     monkeypatch.setattr(cv2, "waitKey", lambda _: -1)
     monkeypatch.setattr("video_harmonizer.sinks.window._check_display", lambda: None)
     monkeypatch.setattr(WindowSink, "_toolkit_ready", True)
+    return shown
+
+
+def test_no_later_key_takes_back_the_end(toolkit: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
+    pressed = [-1, ord("h"), ord("q"), ord("h"), -1]
+    monkeypatch.setattr(cv2, "waitKeyEx", lambda _: pressed.pop(0))
     window = WindowSink("test")
     picture = np.zeros((4, 4, 3), np.uint8)
     window.write(picture, 0.0)
     assert window.poll() == "h"
     window.write(picture, 0.1)
     assert window.poll() == QUIT
+
+
+def test_a_toolkit_that_does_not_know_how_large_pictures_are_seen_gets_them_as_at_first(toolkit: list[np.ndarray]):
+    window = WindowSink("test")
+    for seconds in (0.0, 0.1):
+        window.write(np.zeros((720, 3840, 3), np.uint8), seconds)
+    assert [picture.shape for picture in toolkit] == [(240, 1280, 3)] * 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only here do the two libraries clash")

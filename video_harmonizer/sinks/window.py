@@ -55,6 +55,8 @@ class WindowSink:
         height, width = image.shape[:2]
         known = self._size == (width, height)
         room = cv2.getWindowImageRect(self._title)[2:] if known else LARGEST_AT_FIRST
+        if min(room) <= 0:  # minimized, or a toolkit that does not know
+            room = LARGEST_AT_FIRST
         scale = min(1.0, room[0] / width, room[1] / height)
         shown = max(round(width * scale), 1), max(round(height * scale), 1)
         # no larger than it is seen: a third of the time where views stand side by side, and the status can be read
