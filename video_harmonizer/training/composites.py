@@ -43,6 +43,23 @@ class Mixture:
     natural: float = 0.6  # of what is left has a scene as photographed, as in iHarmony4; others are developed anew
 
 
+def as_sample(
+    composite: np.ndarray, given: np.ndarray, target: np.ndarray, mask: np.ndarray, size: int
+) -> dict[str, Tensor] | None:
+    """What a network learns from of a composite (H, W, 3), see `CompositeDataset`; None of next to no foreground.
+
+    Args:
+        given: (H, W) uint8, the mask as the network gets it.
+        mask: (H, W) uint8, where the composite really differs from its target.
+        size: side of the thumbnails.
+    """
+    thumbnails = make_thumbnails(composite, Matte(given), composite, size)
+    if thumbnails is None:
+        return None
+    arrays = thumbnails.pictures() | {"target": shrink(target, size), "target_mask": shrink(mask, size)}
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
 class CompositeDataset(Dataset):
     """An endless, repeatable supply: sample ``i`` is a function of (seed, i) alone, so a resumed run goes on exactly.
 
@@ -80,12 +97,8 @@ class CompositeDataset(Dataset):
         given = mask if random.random() < 0.8 else _imperfect(mask, random)
         if random.random() < HARD:
             given = np.where(given > 127, np.uint8(255), np.uint8(0))
-        thumbnails = make_thumbnails(composite, Matte(given), composite, self.size)
-        if thumbnails is None:
-            return None
-        arrays = thumbnails.pictures() | {"target": shrink(target, self.size), "target_mask": shrink(mask, self.size)}
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-        return tensors | {"label": torch.tensor(CLASSES.index("person" if person else "other"))}
+        sample = as_sample(composite, given, target, mask, self.size)
+        return sample and sample | {"label": torch.tensor(CLASSES.index("person" if person else "other"))}
 
     def _cut_out(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[Row], bool]:
         """(image, mask, the mask's group, whether that is a person).

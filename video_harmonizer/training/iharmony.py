@@ -5,14 +5,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from video_harmonizer.errors import InputError
-from video_harmonizer.frame import Matte
 from video_harmonizer.iharmony4 import SUBSETS, Entry, Sample, list_entries, read_sample
-from video_harmonizer.thumbnails import MIN_PIXELS, Thumbnails, make_thumbnails, shrink
+from video_harmonizer.thumbnails import MIN_PIXELS
+from video_harmonizer.training.composites import as_sample
 
 log = logging.getLogger(__name__)
 
@@ -56,17 +55,10 @@ class IHarmonyDataset(Dataset):
                 self._skip(entry, error)
                 continue
             pictures = _cropped(pictures, random) if self.augmented else pictures
-            thumbnails = make_thumbnails(pictures.composite, Matte(pictures.mask), pictures.composite, self.size)
-            if thumbnails is not None:  # else there is next to no foreground
-                return self._sample(thumbnails, pictures)
+            sample = as_sample(pictures.composite, pictures.mask, pictures.real, pictures.mask, self.size)
+            if sample is not None:
+                return sample
         raise InputError(f"{self.root}: none of {len(self.entries)} composites can be used; give the dataset complete")
-
-    def _sample(self, thumbnails: Thumbnails, pictures: Sample) -> dict[str, Tensor]:
-        arrays = thumbnails.pictures() | {
-            "target": shrink(pictures.real, self.size),
-            "target_mask": shrink(pictures.mask, self.size),
-        }
-        return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
     def _entry(self, index: int) -> Entry:
         epoch, place = divmod(index, len(self.entries))
