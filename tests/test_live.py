@@ -117,6 +117,15 @@ def test_a_file_can_be_left_while_a_picture_is_not_due(clock: Clock, monkeypatch
     assert clock.now - Clock.now < 1
 
 
+def test_a_camera_that_gives_nothing_can_be_left(clock: Clock):
+    window: Any = FakeWindow(clock, key=live.QUIT, at=0.5)
+    watch = live.LiveWatch(fake_pipeline(0.01, [], latency=0.02), 25, window, None)
+    assert watch.while_waiting()
+    clock.now += 1
+    assert not watch.while_waiting()
+    assert live.LiveWatch(fake_pipeline(0.01, []), 25, None, None).while_waiting()
+
+
 def test_file_is_shown_at_the_pace_at_which_it_was_filmed(clock: Clock):
     early: list[float] = []
     pace = live.Pace()

@@ -335,6 +335,30 @@ def test_run_ends_when_it_is_told_to():
     assert (done.frames_out, len(sink.pictures), sink.ends) == (1, 1, ["close what there is"])
 
 
+def test_run_can_be_ended_while_no_frame_comes():
+    class Hanging(FakeSource):
+        hangs = threading.Event()
+
+        def __iter__(self) -> Iterator[Frame]:
+            yield from super().__iter__()
+            self.hangs.wait(30)
+
+        def close(self) -> None:
+            super().close()
+            self.hangs.set()
+
+    asked: list[int] = []
+    sink = FakeSink()
+
+    def meanwhile() -> bool:
+        asked.append(len(sink.pictures))
+        return len(sink.pictures) < 2 or asked.count(2) < 3
+
+    done = run(Hanging([1, 2]), pipeline(), [("harmonized", sink)], meanwhile=meanwhile)
+    assert (done.frames_out, asked.count(2)) == (2, 3)
+    assert sink.ends == ["close what there is"]
+
+
 def test_run_that_is_ended_after_the_last_frame_is_whole():
     source, sink = FakeSource([1, 2, 3]), FakeSink()
     run(source, pipeline(), [("harmonized", sink)], after_frame=lambda views: views.index < 2)

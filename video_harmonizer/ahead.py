@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -33,9 +33,15 @@ class Ahead(Generic[T]):
         self._thread.start()
 
     def __iter__(self) -> Iterator[T]:
+        return self.with_breaks(None, lambda: True)
+
+    def with_breaks(self, seconds: float | None, meanwhile: Callable[[], bool]) -> Iterator[T]:
+        """Iterate, and call ``meanwhile`` each time that nothing came for so long; False ends it."""
         while True:
+            while not self._has_news(seconds):
+                if not meanwhile():
+                    return
             with self._changed:
-                self._changed.wait_for(lambda: self._ready or self._ended or self._stopping)
                 if self._stopping:
                     return
                 if not self._ready:
@@ -45,6 +51,11 @@ class Ahead(Generic[T]):
             yield item
         if self._error:
             raise self._error
+
+    def _has_news(self, seconds: float | None) -> bool:
+        """Wait for an item or the end; whether there is one by then."""
+        with self._changed:
+            return bool(self._changed.wait_for(lambda: self._ready or self._ended or self._stopping, seconds))
 
     def stop(self) -> None:
         """Make no more items and give none away."""

@@ -165,7 +165,10 @@ def _process(
         def wait(views: Views) -> bool:
             return watch is None or watch.before_frame(views)
 
-        done = run(source, pipeline, [(options.view, sink) for sink in sinks], wait, advance, cleanup)
+        def idle() -> bool:
+            return watch is None or watch.while_waiting()
+
+        done = run(source, pipeline, [(options.view, sink) for sink in sinks], wait, advance, idle, cleanup)
     _tell(options, done, sinks)
     if done.frames_out and pipeline.estimator.largest < SOMEBODY:
         share = f"{pipeline.estimator.largest:.1%} of a picture at most"

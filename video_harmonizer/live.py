@@ -67,6 +67,10 @@ class LiveWatch:
             time.sleep(GLANCE)
         return self._listen(self._window)
 
+    def while_waiting(self) -> bool:
+        """Whether a frame that does not come is still wanted."""
+        return self._window is None or self._listen(self._window)
+
     def _listen(self, window: WindowSink) -> bool:
         pressed = window.poll()
         if pressed == TELL:

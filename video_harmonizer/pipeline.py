@@ -27,6 +27,7 @@ from video_harmonizer.temporal.steady import SteadyEstimator
 from video_harmonizer.tone import toward_identity
 from video_harmonizer.undisturbed import Undisturbed
 
+PATIENCE = 0.1  # seconds without a frame after which others get their turn
 AHEAD = 3  # frames queued between two threads; one of live video, as queued frames add delay
 # Stages that one thread does
 TOGETHER = (("cuts", "look"), ("matting",), ("background", "estimate", "smooth", "render", "write"))
@@ -135,6 +136,7 @@ def run(
     outputs: Sequence[tuple[str, Sink]],
     before_frame: Callable[[Views], bool] = lambda views: True,
     after_frame: Callable[[Views], bool] = lambda views: True,
+    meanwhile: Callable[[], bool] = lambda: True,
     ending: Undisturbed | None = None,
 ) -> Run:
     """Process the source to its end and write each view to its sink.
@@ -147,6 +149,7 @@ def run(
         outputs: (view, sink) pairs.
         before_frame: called with each frame's views before they are written; False ends the run without them.
         after_frame: called with them when they are written; False ends the run.
+        meanwhile: called now and then while no frame comes; False ends the run.
         ending: of the caller, whose further work is not to be disturbed either; begun when this returns.
     """
     done = Run()
@@ -156,10 +159,16 @@ def run(
     depth = 1 if source.info.live else AHEAD
     looked = Ahead(map(pipeline.look, _timed(source, pipeline.timer)), "look", depth)
     matted = Ahead(starmap(pipeline.matte, looked), "matting", depth)
+
+    def wanted() -> bool:
+        nonlocal stopped
+        stopped = not meanwhile()
+        return not stopped
+
     with Undisturbed() if ending is None else contextlib.nullcontext(ending) as ending:
         try:
             try:
-                for frame, matte in matted:
+                for frame, matte in matted.with_breaks(PATIENCE, wanted):
                     done.frames_in = frame.index + 1
                     views = pipeline.compose(frame, matte)
                     if not before_frame(views):
