@@ -202,6 +202,7 @@ def test_report_tells_what_was_done(clip: Path, weights: Path, tmp_path: Path):
     arguments = (clip, "--background", beach, "-o", tmp_path / "out.mp4", "--report", tmp_path / "report.json")
     assert video(weights, *arguments, "--device", "cpu") == 0
     report = json.loads((tmp_path / "report.json").read_text())
+    assert report["output"] == str(tmp_path / "out.mp4")
     assert (report["frames_in"], report["frames_out"], report["interrupted"]) == (6, 6, False)
     assert (report["matting"], report["harmonizer"], report["device"]) == ("rvm_mobilenetv3", "curvenet", "cpu")
     assert report["fps"] == pytest.approx(6 / report["seconds"], rel=0.05)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,13 +20,14 @@ def pipeline(**seconds: float) -> Any:
 
 
 def written(run: Run, pipe: Any, warnings: list[str]) -> dict[str, Any]:
-    return json.loads(Report.of(run, pipe, TorchEngine("cpu"), warnings, ["0.5 s: slow"]).to_json())
+    return json.loads(Report.of(run, pipe, TorchEngine("cpu"), Path("out.mp4"), warnings, ["0.5 s: slow"]).to_json())
 
 
 def test_report_says_what_was_done():
     run = Run(frames_in=12, frames_out=10, seconds=2.5, interrupted=True)
     report = written(run, pipeline(matting=0.2, render=0.0512345), ["room.png: cropped", "größer"])
     assert report == {
+        "output": "out.mp4",
         "frames_in": 12,
         "frames_out": 10,
         "seconds": 2.5,

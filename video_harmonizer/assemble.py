@@ -258,8 +258,9 @@ def make_pipeline(options: Options, matting: Matting, background: Background, en
     """All parts together; without a harmonizer where nothing of it would be seen."""
     strength = options.strength * background.light
     seen = strength > 0 and options.view in HARMONIZED_VIEWS
-    if options.strength > 0 and not background.light:
-        log.info("colours stay as filmed: the scene behind the person is their own")
+    if options.strength > 0 and background.light < 1:
+        half = "half of the colour change is taken: what is behind the person is no scene with a light of its own"
+        log.info(half if background.light else "colours stay as filmed: the scene behind the person is their own")
     estimator = make_estimator(options, engine) if seen else NoHarmonizer()
     return Pipeline(
         matting=matting,

@@ -169,27 +169,25 @@ def _process(
             return watch is None or watch.while_waiting()
 
         done = run(source, pipeline, [(options.view, sink) for sink in sinks], wait, advance, idle, cleanup)
-    _tell(options, done, sinks)
+    written = next((sink.kept for sink in sinks if sink.kept), options.output)
+    _tell(options, done, written)
     if done.frames_out and pipeline.estimator.largest < SOMEBODY:
         share = f"{pipeline.estimator.largest:.1%} of a picture at most"
         log.warning("hardly anybody was found (%s); %s", share, assemble.remedy_for_nobody(options))
     if report:
-        report.publish_text(
-            Report.of(done, pipeline, engine, warnings.texts, watch.budget.changes if watch else []).to_json()
-        )
+        changes = watch.budget.changes if watch else []
+        report.publish_text(Report.of(done, pipeline, engine, written, warnings.texts, changes).to_json())
     if done.failure:
         raise done.failure
     return INTERRUPTED if done.interrupted else 0
 
 
-def _tell(options: VideoOptions | ImageOptions | LiveOptions, done: Run, sinks: Sequence[Sink]) -> None:
+def _tell(options: VideoOptions | ImageOptions | LiveOptions, done: Run, written: Path | None) -> None:
     log.info("%d frames in %.1f s (%.1f a second)", done.frames_out, done.seconds, done.frames_out / done.seconds)
-    kept = [sink.kept for sink in sinks if sink.kept]
-    if kept:
-        log.info("written to %s, as %s is there already", kept[0], options.output)
-    elif options.output is not None:
-        log.info("written to %s", options.output)
-    if done.interrupted and options.output is not None:
+    if written is None:
+        return
+    log.info("written to %s%s", written, f", as {options.output} is there already" if written != options.output else "")
+    if done.interrupted:
         log.info("stopped: what was done until then is complete and playable")
 
 

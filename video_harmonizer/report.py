@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # they bring the networks' packages, and the command line is to answer before those are loaded
@@ -25,6 +26,7 @@ class WarningList(logging.Handler):
 class Report:
     """The contents of the file; a key a field."""
 
+    output: str | None  # the file or folder that was written
     frames_in: int
     frames_out: int
     seconds: float
@@ -43,10 +45,17 @@ class Report:
 
     @classmethod
     def of(
-        cls, run: "Run", pipeline: "Pipeline", engine: "Engine", warnings: list[str], kept_up_by: list[str]
+        cls,
+        run: "Run",
+        pipeline: "Pipeline",
+        engine: "Engine",
+        output: Path | None,
+        warnings: list[str],
+        kept_up_by: list[str],
     ) -> "Report":
         frames = max(run.frames_out, 1)
         return cls(
+            output=None if output is None else str(output),
             frames_in=run.frames_in,
             frames_out=run.frames_out,
             seconds=round(run.seconds, 3),

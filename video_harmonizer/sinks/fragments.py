@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from av.packet import Packet
 
-SECONDS = 2  # of a fragment: what a crash costs at most
+SECONDS = 2  # of a fragment: what a crash costs at most, beside the pictures that the encoder holds back
 
 
 class Fragments:
