@@ -177,7 +177,7 @@ def test_picture_without_a_screen_is_refused(capsys: pytest.CaptureFixture):
     save_picture(Path("room.png"), np.full((HEIGHT, WIDTH, 3), 128, np.uint8))
     said = refusal(capsys, "image", "room.png", *PLAIN, "--matting", "chroma", "-o", "out.png")
     assert said.startswith(
-        "--matting chroma: no screen found: green or blue fills 0% of the first lit frame, wanted 10%;"
+        "--matting chroma: no screen found: green or blue fills 0% of the first lit frame, wanted 15%;"
     )
 
 

@@ -305,11 +305,12 @@ def test_dark_leader_is_shown_as_it_is():
     assert (alone < 255).any()
 
 
-def test_frame_without_a_screen_is_refused():
+@pytest.mark.parametrize(("rows", "columns", "share"), [(9, 48, 5), (16, 64, 11)])  # a book, a poster
+def test_frame_without_a_screen_is_refused(rows: int, columns: int, share: int):
     room = np.random.default_rng(0).normal((130, 125, 118), 8, (90, 160, 3)).astype(np.uint8)
-    room[:9, :48] = GREEN  # a book
+    room[:rows, :columns] = GREEN
     message = (
-        r"^--matting chroma: no screen found: green or blue fills 5% of the first lit frame, wanted 10%; "
+        rf"^--matting chroma: no screen found: green or blue fills {share}% of the first lit frame, wanted 15%; "
         r"give the screen's colour, as in chroma:#00b140, or use --matting auto$"
     )
     with pytest.raises(InputError, match=message):

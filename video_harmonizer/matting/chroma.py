@@ -18,7 +18,7 @@ GREEN, BLUE = (0.0, 255.0, 0.0), (0.0, 0.0, 255.0)
 SMALL_SIDE = 320  # longest side of the picture in which screen and person are told apart
 MIN_PURITY = 0.25  # of a screen's colour: excess over brightness; most cloth and leaves are paler
 MIN_BRIGHTNESS = 32  # of 255; darker colours are mostly noise
-MIN_SHARE = 0.1  # of the picture, its left, right and upper borders counted three times, to be taken for a screen
+MIN_SHARE = 0.15  # of the picture, its left, right and upper borders counted three times, to be taken for a screen
 LOST_SHARE = 0.01  # of the picture, below which another screen is looked for
 
 
