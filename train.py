@@ -23,6 +23,7 @@ from torch import Tensor
 from video_harmonizer.errors import InputError
 from video_harmonizer.training.descent import Descent, rate_at
 from video_harmonizer.training.harmonizing import Harmonizing
+from video_harmonizer.training.imagenet import tell_of_chance
 from video_harmonizer.training.journal import Journal
 from video_harmonizer.training.matting import Matting
 from video_harmonizer.training.repainting import Repainting
@@ -58,6 +59,8 @@ def train(settings: Training, make: Callable[[Training], Task] = make_task) -> N
     start = restore(settings, conditions, descent.parts)
     if (cast(Tensor, fabric.all_gather(torch.tensor(start))) != start).any():
         raise InputError(f"{settings.output}: not every machine has its checkpoint; give all one shared --output")
+    if not start:
+        tell_of_chance(settings)
 
     with Journal(settings.output, start, settings.steps, leads=rank == 0) as journal, Undisturbed() as ending:
         if processes == 1:  # Ctrl-C ends it after the step; several can't agree on one

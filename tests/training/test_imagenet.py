@@ -39,7 +39,12 @@ def test_encoder_gives_the_same_features_of_plain_rgb(imagenet: torch.nn.Sequent
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [(Training(), True), (Training(encoder=Path("a.pth")), False), (Training(weights=Path("a.safetensors")), False)],
+    [
+        (Training(), True),
+        (Training(encoder=Path("a.pth")), False),
+        (Training(weights=Path("a.safetensors")), False),
+        (Training(network="duconet"), False),
+    ],
 )
 def test_a_start_from_chance_is_told_of(settings: Training, told: bool, caplog: pytest.LogCaptureFixture):
     tell_of_chance(settings)

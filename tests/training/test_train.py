@@ -301,6 +301,13 @@ def test_run_depends_on_what_is_in_its_data(settings: Training, tmp_path: Path, 
         train.train(short)
 
 
+def test_run_that_goes_on_does_not_say_that_it_starts_from_chance(settings: Training, caplog: pytest.LogCaptureFixture):
+    for told in (True, False):
+        caplog.clear()
+        train.train(dataclasses.replace(settings, steps=1))
+        assert ("features start from chance" in caplog.text) == told
+
+
 def test_weights_of_a_finished_run_come_back(settings: Training):
     short = dataclasses.replace(settings, steps=1)
     train.train(short)

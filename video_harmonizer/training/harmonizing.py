@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from video_harmonizer.evaluation.metrics import MAX_PSNR
 from video_harmonizer.harmonizers.curvenet import CurveNet
 from video_harmonizer.harmonizers.s2crnet import CurveRenderingModule, S2CRNet
-from video_harmonizer.training.imagenet import load_imagenet, take_plain_rgb, tell_of_chance
+from video_harmonizer.training.imagenet import load_imagenet, take_plain_rgb
 from video_harmonizer.training.losses import foreground_mse, relative_l1, relative_l2
 from video_harmonizer.training.settings import Training
 from video_harmonizer.training.supply import make_datasets
@@ -61,7 +61,6 @@ class Harmonizing:
 def make_network(settings: Training) -> Network:
     """The network to train, its encoder from ImageNet where the settings give that."""
     network = S2CRNet(settings.stages) if settings.network == "s2crnet" else CurveNet()
-    tell_of_chance(settings)
     if settings.encoder:
         encoder = network.squeezenet1_1 if isinstance(network, S2CRNet) else network.encoder
         load_imagenet(encoder, settings.encoder)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rvm.imagenet import DEVIATION, MEAN
-from video_harmonizer.training.settings import Training
+from video_harmonizer.training.settings import OF_SOME, Training
 from video_harmonizer.weights.load import load_into, read_state
 
 log = logging.getLogger(__name__)
@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 def tell_of_chance(settings: Training) -> None:
     """Warn where hours of training would begin with features that nobody taught anything."""
-    if settings.encoder is None and settings.weights is None and not settings.overfit:
+    taught = settings.encoder is not None or settings.weights is not None or settings.network not in OF_SOME["encoder"]
+    if not (taught or settings.overfit):
         log.warning(
             "encoder: none given, so features start from chance; those bundled started from ImageNet's"
             " (--encoder FILE, torchvision's squeezenet1_1)"

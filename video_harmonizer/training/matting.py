@@ -15,7 +15,7 @@ from rvm.decoder import States
 from rvm.network import foreground_and_alpha
 from video_harmonizer.errors import InputError
 from video_harmonizer.matting.rvm import suitable_ratio
-from video_harmonizer.training.imagenet import load_imagenet, tell_of_chance
+from video_harmonizer.training.imagenet import load_imagenet
 from video_harmonizer.training.people import People, Shot
 from video_harmonizer.training.settings import Training
 from video_harmonizer.training.shots import ShotDataset, purify
@@ -162,7 +162,6 @@ def sharpened(network: MattingNetwork, factor: float = SHARPER) -> MattingNetwor
 def make_network(settings: Training) -> MattingNetwork:
     """The network to train, from its own weights, from ImageNet's or from chance."""
     network = MattingNetwork("squeezenet")
-    tell_of_chance(settings)
     if settings.encoder:
         load_imagenet(cast(nn.Module, network.backbone.features), settings.encoder)
     if settings.weights:

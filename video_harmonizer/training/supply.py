@@ -1,6 +1,7 @@
 """What a run learns from and is validated on, and in which order."""
 
 import hashlib
+import logging
 import signal
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -15,7 +16,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.metrics import psnr
 from video_harmonizer.training.composites import CompositeDataset, Mixture
 from video_harmonizer.training.iharmony import IHarmonyDataset, is_iharmony4
-from video_harmonizer.training.photographs import Photographs, read_luts, read_rows
+from video_harmonizer.training.photographs import INDEX, Photographs, read_luts, read_rows
 from video_harmonizer.training.settings import Training
 from video_harmonizer.weights.cache import sha256_of
 
@@ -25,6 +26,8 @@ REACHABLE = 46.0  # dB that the best curves give it at least
 DRAWS = 200  # for each of them
 
 Sample = dict[str, Tensor]
+
+log = logging.getLogger(__name__)
 
 
 def make_datasets(settings: Training) -> tuple[list[Dataset], Dataset]:
@@ -46,6 +49,9 @@ def make_datasets(settings: Training) -> tuple[list[Dataset], Dataset]:
     else:
         if settings.luts and not (settings.luts / "luts.npz").is_file():
             raise InputError(f"luts: got {settings.luts}; want a folder with a file luts.npz")
+        if not (settings.data / INDEX).exists():
+            guess = "foregrounds are regions of like colour, and every tenth photograph is kept for validation"
+            log.info("%s: no %s there, so %s", settings.data, INDEX, guess)
         luts, unseen_luts = read_luts(settings.luts or settings.data)
         photographs = Photographs(settings.data, "train")
         learning = [CompositeDataset(photographs, luts, size, settings.seed) for size in sizes]
