@@ -53,7 +53,7 @@ ON_FULL_SIZE = ("reinhard", "s2crnet", "duconet")  # curvenet makes its pictures
 COLORS = {"reinhard": "tab:gray", "s2crnet": "tab:blue", "curvenet": "tab:green", "duconet": "tab:red"}
 PANELS = {
     "milliseconds": "milliseconds a picture",
-    "gmacs": "10⁹ multiply-accumulates of one look",
+    "gmacs": "10⁹ multiply-accumulates of one pass",
     "memory_mib": "memory, MiB",
     "psnr": "PSNR, dB",
 }

@@ -74,7 +74,7 @@ def measure(
 
     Args:
         entries: of the dataset.
-        show: gets what became of each composite, a case and its pictures for each answer.
+        show: gets what became of each composite, a case and its pictures for each answer, where a page is asked for.
 
     Returns:
         The cases of each answer, and what is to be said of all.
@@ -89,7 +89,8 @@ def measure(
     for outcome in evaluate(read, list(answers.values()), RESOLUTIONS[options.resolution]):
         for members, (case, _) in zip(cases.values(), outcome, strict=True):
             members.append(case)
-        show(outcome)
+        if options.html is not None:
+            show(outcome)
         used += 1
     if not used:
         raise InputError(f"{options.dataset}: none of {len(entries)} composites could be used; see the warnings")
