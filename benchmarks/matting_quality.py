@@ -26,7 +26,8 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
 from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import RVMMatting, load_rvm
-from video_harmonizer.pixels import paste, to_depth
+from video_harmonizer.pixels import to_depth
+from video_harmonizer.rendering.kernels import paste
 from video_harmonizer.sources import open_source
 from video_harmonizer.training.matting import UNSETTLED, agreement, flicker, watch
 from video_harmonizer.training.people import People

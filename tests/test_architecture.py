@@ -25,6 +25,7 @@ LAYERS = {
     "video_harmonizer.undisturbed": NOUNS,
     "video_harmonizer.container": NOUNS,
     "video_harmonizer.pixels": NOUNS,
+    "video_harmonizer.simd": NOUNS,
     "video_harmonizer.tone": NOUNS,
     "video_harmonizer.view": NOUNS,
     "video_harmonizer.yuv": NOUNS,

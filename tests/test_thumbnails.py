@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from video_harmonizer.frame import Matte
-from video_harmonizer.pixels import paste
+from video_harmonizer.rendering.kernels import paste
 from video_harmonizer.thumbnails import CLOSE, MIN_PIXELS, SIZE, bounding_box, make_thumbnails, shrink
 
 

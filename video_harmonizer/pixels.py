@@ -3,8 +3,6 @@
 import cv2
 import numpy as np
 
-from video_harmonizer.compiled import compiled
-
 
 def to_depth(picture: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
     """(H, W) or (H, W, 3) between uint8 and uint16, full scale to full scale, rounded; itself if it is so already."""
@@ -21,22 +19,3 @@ def jpeg_round_trip(picture: np.ndarray, quality: int) -> np.ndarray:
     decoded = cv2.imdecode(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
     assert decoded is not None  # it was encoded just now
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-
-
-@compiled
-def paste(person: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
-    """Blend (H, W, 3) uint8 or uint16 pictures by (H, W) uint8 alpha, rounded to nearest."""
-    mixed = np.empty_like(person)
-    white = np.uint32(255)
-    for y in range(alpha.shape[0]):
-        for x in range(alpha.shape[1]):
-            a = np.uint32(alpha[y, x])
-            for c in range(3):
-                if a == 0:  # as most pixels are, or 255
-                    mixed[y, x, c] = backdrop[y, x, c]
-                elif a == white:
-                    mixed[y, x, c] = person[y, x, c]
-                else:
-                    level = person[y, x, c] * a + backdrop[y, x, c] * (white - a)
-                    mixed[y, x, c] = (level + np.uint32(127)) // white
-    return mixed

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from video_harmonizer.frame import Matte
-from video_harmonizer.pixels import paste, to_depth
+from video_harmonizer.pixels import to_depth
+from video_harmonizer.rendering.kernels import paste
 
 SIZE = 256  # what the published networks were trained on
 CLOSE = 512  # of a crop that is to show how a ready composite was pasted

@@ -22,7 +22,7 @@ from video_harmonizer.engine import Engine, make_engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.matting.network import load_network
 from video_harmonizer.matting.rvm import RVMMatting
-from video_harmonizer.pixels import paste
+from video_harmonizer.rendering.kernels import paste
 from video_harmonizer.training import matting, teacher
 from video_harmonizer.training.matting import (
     SHARPER,

@@ -11,7 +11,7 @@ from skimage.color import lab2rgb, rgb2lab
 
 from video_harmonizer.frame import ToneCurves
 from video_harmonizer.harmonizers.fit import fit_curves
-from video_harmonizer.pixels import paste
+from video_harmonizer.rendering.kernels import paste
 from video_harmonizer.thumbnails import MIN_PIXELS, SIZE, Thumbnails
 
 MIN_DEVIATION = 0.1  # of Lab: a foreground without shades is moved, not spread

@@ -1,10 +1,14 @@
 """The pass over full-resolution pixels on the processor, compiled by Numba.
 
-Where nobody is, the backdrop is copied by NumPy, whose copy runs at memory's speed; the rest is written over it.
+Where nobody is, the backdrop is copied by NumPy, whose copy runs at memory's speed; the rest is written over it: by
+`simd` where it can, elsewhere by the loops here.
 """
+
+from functools import cache
 
 import numpy as np
 
+from video_harmonizer import simd
 from video_harmonizer.compiled import compiled
 
 OPAQUE, HALF = np.uint32(255), np.uint32(127)
@@ -32,7 +36,10 @@ def blend(
         out: (H, W, 3) of the frame's type; its rows may lie apart.
     """
     np.copyto(out, backdrop)
-    _blend(rgb, foreground, alpha, table, out)
+    done = simd.blend(rgb, foreground, alpha, table, out)
+    if done < alpha.shape[1]:
+        rest = np.s_[:, done:]
+        _blend(rgb[rest], foreground[rest], alpha[rest], table, out[rest])
 
 
 def blend_pair(
@@ -47,7 +54,23 @@ def blend_pair(
     """What two calls of `blend` do, one with ``table`` and one without, in one pass: memory is what takes the time."""
     np.copyto(harmonized, backdrop)
     np.copyto(paste, backdrop)
-    _blend_pair(rgb, foreground, alpha, table, harmonized, paste)
+    done = simd.blend_pair(rgb, foreground, alpha, table, harmonized, paste)
+    if done < alpha.shape[1]:
+        rest = np.s_[:, done:]
+        _blend_pair(rgb[rest], foreground[rest], alpha[rest], table, harmonized[rest], paste[rest])
+
+
+def paste(person: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
+    """A new picture: (H, W, 3) uint8 or uint16 blended by (H, W) uint8 alpha, rounded to nearest."""
+    mixed = np.empty_like(person)
+    blend(person, person, alpha, backdrop, identity(person.dtype), mixed)
+    return mixed
+
+
+@cache
+def identity(dtype: np.dtype) -> np.ndarray:
+    """The table that leaves every level as it is, (3, levels) of uint8 or uint16."""
+    return np.tile(np.arange(np.iinfo(dtype).max + 1, dtype=dtype), (3, 1))
 
 
 @compiled

@@ -1,13 +1,12 @@
 """From a frame, its matte, a backdrop and curves to the pictures that were asked for."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
 from video_harmonizer.frame import Frame, Matte, ToneCurves, Views
 from video_harmonizer.label import label
-from video_harmonizer.rendering.kernels import blend, blend_pair
+from video_harmonizer.rendering.kernels import blend, blend_pair, identity
 from video_harmonizer.rendering.views import PANELS, size_of
 from video_harmonizer.tone import quantize
 from video_harmonizer.view import VIEWS
@@ -82,16 +81,10 @@ def draw(view: str, frame: Frame, matte: Matte, backdrop: np.ndarray, table: np.
             levels = np.array(BACKDROPS[view], out.dtype) * out.dtype.type(top // 255)
             backdrop = np.broadcast_to(levels, out.shape)
         if view != "harmonized":
-            table = _identity(out.dtype)
+            table = identity(out.dtype)
         blend(frame.rgb, colors_of(matte, frame), matte.alpha, backdrop, table, out)
 
 
 def colors_of(matte: Matte, frame: Frame) -> np.ndarray:
     """The person's colours, without the old background's spill where the matte knows them."""
     return frame.rgb if matte.foreground is None else matte.foreground
-
-
-@cache
-def _identity(dtype: np.dtype) -> np.ndarray:
-    """(3, levels): every level to itself."""
-    return np.tile(np.arange(np.iinfo(dtype).max + 1, dtype=dtype), (3, 1))

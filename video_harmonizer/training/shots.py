@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from video_harmonizer.pixels import jpeg_round_trip, paste
+from video_harmonizer.pixels import jpeg_round_trip
+from video_harmonizer.rendering.kernels import paste
 from video_harmonizer.training.people import People, Shot
 
 FRAMES = 4  # of a sample: one after another, or of as many different shots
