@@ -10,7 +10,6 @@ import numpy as np
 from video_harmonizer.compiled import compiled
 
 EPSILON = 1e-5  # variance under which the source counts as flat; `rvm.refiner.EPSILON` would bring torch
-EDGE = -1  # alpha is neither 0 nor 255 for certain
 
 
 @compiled
@@ -89,9 +88,8 @@ def apply_coefficients(
 ) -> None:
     """Meet a frame with its guided filter's coefficients: `rvm.refiner.apply_coefficients` and what follows it.
 
-    Alpha is a blend of four neighbours' lines over brightness. Where all of these lie at or beyond 0, or 1, over their
-    whole length, so does alpha, whatever the pixels are: most of a frame is settled so, four pixels or more at a time.
-    The residual counts where a pixel is part person and part background; elsewhere the person's colour is the frame's.
+    Alpha is a blend of four neighbours' lines over brightness. The residual counts where a pixel is part person and
+    part background; elsewhere the person's colour is the frame's.
 
     Args:
         rgb: (H, W, 3) uint8 or uint16, the frame.
@@ -105,89 +103,66 @@ def apply_coefficients(
 
 @compiled
 def _meet(rgb: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: np.ndarray, foreground: np.ndarray) -> None:
-    """Write alpha everywhere, and the foreground where it is not the frame's colour."""
+    """Write alpha everywhere, and the foreground where it is not the frame's colour.
+
+    A row at a time, in loops so short that the compiler makes vectors of them, as long as rows fit the caches.
+    """
     height, width = alpha.shape
     h, w = a.shape[1:]
     top = np.float32(255 if rgb.itemsize == 1 else 65535)
     third = np.float32(1 / 3) / top
     zero, half, one, white = np.float32(0), np.float32(0.5), np.float32(1), np.float32(255)
-    empty, full = half / white, one - half / white  # what rounds to 0 and to 255
-    slope, offset = np.empty(w, np.float32), np.empty(w, np.float32)
-    # of each column of pixels, the column of coefficients at its left and how far it is on the way to the next
-    left, way = np.empty(width, np.int64), np.empty(width, np.float32)
+    # of each column of pixels, the columns of coefficients beside it and how far it is from the left to the right one;
+    # unsigned, since Numba asks of every other index whether it counts from the end
+    left, right, way = np.empty(width, np.uintp), np.empty(width, np.uintp), np.empty(width, np.float32)
     for x in range(width):
         place = max((x + 0.5) * (w / width) - 0.5, 0.0)
-        left[x] = min(int(place), w - 1)
-        way[x] = np.float32(place - left[x])
-    # runs of cells that are settled alike: where each ends, in pixels, and how
-    ends, kinds = np.empty(w, np.int64), np.empty(w, np.int64)
-    runs, band = 0, -1
+        column = min(int(place), w - 1)
+        left[x], right[x], way[x] = column, min(column + 1, w - 1), np.float32(place - column)
+    # alpha's slopes and offsets, spread over the pixels' columns: of the row of coefficients above, of the one below
+    slope0, slope1 = np.empty(width, np.float32), np.empty(width, np.float32)
+    offset0, offset1 = np.empty(width, np.float32), np.empty(width, np.float32)
+    brightness, level = np.empty(width, np.float32), np.empty(width, np.int32)
+    band = -1
     for y in range(height):
         place = max((y + 0.5) * (h / height) - 0.5, 0.0)
         y0 = int(place)
         y1 = min(y0 + 1, h - 1)
         wy = np.float32(place - y0)
         if y0 != band:
+            if y0 == band + 1 and y0:
+                slope0, slope1, offset0, offset1 = slope1, slope0, offset1, offset0
+            else:
+                _spread(a[3, y0], left, right, way, slope0)
+                _spread(b[3, y0], left, right, way, offset0)
+            _spread(a[3, y1], left, right, way, slope1)
+            _spread(b[3, y1], left, right, way, offset1)
             band = y0
-            runs = _settle(a[3], b[3], y0, y1, left, ends, kinds)
-        begin = 0
-        for run in range(runs):
-            end, kind = ends[run], kinds[run]
-            if kind != EDGE:
-                alpha[y, begin:end] = np.uint8(kind)
-                begin = end
-                continue
-            for x0 in range(left[begin], min(left[end - 1] + 2, w)):
-                slope[x0] = a[3, y0, x0] + (a[3, y1, x0] - a[3, y0, x0]) * wy
-                offset[x0] = b[3, y0, x0] + (b[3, y1, x0] - b[3, y0, x0]) * wy
-            for x in range(begin, end):
-                x0, wx = left[x], way[x]
-                x1 = min(x0 + 1, w - 1)
-                mean = (np.float32(rgb[y, x, 0]) + np.float32(rgb[y, x, 1]) + np.float32(rgb[y, x, 2])) * third
-                line = slope[x0] + (slope[x1] - slope[x0]) * wx
-                value = line * mean + offset[x0] + (offset[x1] - offset[x0]) * wx
-                alpha[y, x] = np.uint8(min(max(value, zero), one) * white + half)
-                if empty < value < full:
-                    w00, w01 = (one - wy) * (one - wx), (one - wy) * wx
-                    w10, w11 = wy * (one - wx), wy * wx
-                    for c in range(3):
-                        level = np.float32(rgb[y, x, c])
-                        s = a[c, y0, x0] * w00 + a[c, y0, x1] * w01 + a[c, y1, x0] * w10 + a[c, y1, x1] * w11
-                        o = b[c, y0, x0] * w00 + b[c, y0, x1] * w01 + b[c, y1, x0] * w10 + b[c, y1, x1] * w11
-                        mended = level + s * level + o * top
-                        foreground[y, x, c] = min(max(mended, zero), top) + half
-            begin = end
+        for x in range(width):
+            brightness[x] = np.float32(np.int32(rgb[y, x, 0]) + np.int32(rgb[y, x, 1]) + np.int32(rgb[y, x, 2]))
+        for x in range(width):
+            slope = slope0[x] + (slope1[x] - slope0[x]) * wy
+            value = slope * (brightness[x] * third) + (offset0[x] + (offset1[x] - offset0[x]) * wy)
+            level[x] = np.int32(min(max(value, zero), one) * white + half)
+        for x in range(width):
+            alpha[y, x] = np.uint8(level[x])
+        above, below = np.uintp(y0), np.uintp(y1)
+        for x in range(width):
+            if 0 < level[x] < 255:
+                x0, x1, wx = left[x], right[x], way[x]
+                w00, w01 = (one - wy) * (one - wx), (one - wy) * wx
+                w10, w11 = wy * (one - wx), wy * wx
+                for c in range(3):
+                    color = np.float32(rgb[y, x, c])
+                    s = a[c, above, x0] * w00 + a[c, above, x1] * w01 + a[c, below, x0] * w10 + a[c, below, x1] * w11
+                    o = b[c, above, x0] * w00 + b[c, above, x1] * w01 + b[c, below, x0] * w10 + b[c, below, x1] * w11
+                    mended = color + s * color + o * top
+                    foreground[y, x, c] = min(max(mended, zero), top) + half
 
 
 @compiled
-def _settle(
-    a: np.ndarray, b: np.ndarray, y0: int, y1: int, left: np.ndarray, ends: np.ndarray, kinds: np.ndarray
-) -> int:
-    """Between two rows of alpha's coefficients (h, w): runs of pixels whose alpha is 0, is 255, or has to be computed.
-
-    Writes where each run ends and of which kind it is, and returns their number.
-    """
-    w, width = a.shape[1], len(left)
-    zero, half, one, white = np.float32(0), np.float32(0.5), np.float32(1), np.float32(255)
-    empty, full = half / white, one - half / white
-    runs, x = 0, 0
-    low, high = np.empty(w, np.float32), np.empty(w, np.float32)
-    for x0 in range(w):
-        above, below = b[y0, x0], b[y1, x0]
-        low[x0] = min(above + min(a[y0, x0], zero), below + min(a[y1, x0], zero))
-        high[x0] = max(above + max(a[y0, x0], zero), below + max(a[y1, x0], zero))
-    for x0 in range(w):
-        x1 = min(x0 + 1, w - 1)
-        kind = EDGE
-        if max(high[x0], high[x1]) < empty:
-            kind = 0
-        elif min(low[x0], low[x1]) > full:
-            kind = 255
-        while x < width and left[x] == x0:
-            x += 1
-        if runs and kinds[runs - 1] == kind:
-            ends[runs - 1] = x
-        else:
-            ends[runs], kinds[runs] = x, kind
-            runs += 1
-    return runs
+def _spread(row: np.ndarray, left: np.ndarray, right: np.ndarray, way: np.ndarray, out: np.ndarray) -> None:
+    """Over more columns, linearly between two neighbours each."""
+    for x in range(len(out)):
+        value = row[left[x]]
+        out[x] = value + (row[right[x]] - value) * way[x]
