@@ -23,6 +23,7 @@ from openvino.frontend import FrontEndManager
 from openvino.passes import ConstantFolding, Manager
 
 from video_harmonizer.engine import NetworkRecipe, ReadyNetwork
+from video_harmonizer.engine.joins import sum_instead_of_joining
 from video_harmonizer.errors import InputError
 from video_harmonizer.weights import cache
 
@@ -179,6 +180,7 @@ def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:
     folding = Manager()
     folding.register_pass(ConstantFolding())  # or the plugin would not see that values are rounded
     folding.run_passes(model)
+    sum_instead_of_joining(model)
     return model
 
 
