@@ -12,7 +12,7 @@ Features = tuple[Tensor, ...]  # f1..f4, (N, C_i, ceil(H / 2^i), ceil(W / 2^i))
 class MobileNetV3Encoder(nn.Module):
     """MobileNetV3-Large, dilated so that the last stage stays at stride 16; 16, 24, 40 and 960 channels."""
 
-    TAPS = (1, 3, 6, 16)
+    TAPS = (1, 3, 6)
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,13 +20,22 @@ class MobileNetV3Encoder(nn.Module):
         self.normalize = Normalize()
 
     def forward(self, source: Tensor) -> Features:
+        f1, f2, f3 = self.shallow(source)
+        return f1, f2, f3, self.deep(f3)
+
+    def shallow(self, source: Tensor) -> Features:
+        """f1..f3."""
         x = self.normalize(source)
         taps = []
-        for index, layer in enumerate(self.features):
+        for index, layer in enumerate(self.features[: self.TAPS[-1] + 1]):
             x = layer(x)
             if index in self.TAPS:
                 taps.append(x)
         return tuple(taps)
+
+    def deep(self, f3: Tensor) -> Tensor:
+        """f4."""
+        return self.features[self.TAPS[-1] + 1 :](f3)
 
 
 class ResNet50Encoder(nn.Module):

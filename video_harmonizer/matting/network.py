@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rvm import MattingNetwork
+from rvm.encoder import MobileNetV3Encoder
 from rvm.refiner import FastGuidedFilter
 from video_harmonizer.weights.checkpoint import Facts
 from video_harmonizer.weights.load import load_into, read_state
@@ -24,6 +25,33 @@ class EncodeStep(nn.Module):
 
     def forward(self, base: Tensor) -> tuple[Tensor, ...]:
         return self.network.encode(base)
+
+
+class ShallowStep(nn.Module):
+    """Of a network with MobileNetV3, the layers up to stride 8: the features at the three larger sizes."""
+
+    def __init__(self, network: MattingNetwork) -> None:
+        super().__init__()
+        self.backbone = _mobilenetv3(network)
+
+    def forward(self, base: Tensor) -> tuple[Tensor, ...]:
+        return self.backbone.shallow(base)
+
+
+class DeepStep(nn.Module):
+    """The layers behind them: from features at stride 8 to those at the smallest size."""
+
+    def __init__(self, network: MattingNetwork) -> None:
+        super().__init__()
+        self.backbone, self.aspp, self.context = _mobilenetv3(network), network.aspp, network.context
+
+    def forward(self, f3: Tensor) -> tuple[Tensor]:
+        return (self.context(self.aspp(self.backbone.deep(f3))),)
+
+
+def _mobilenetv3(network: MattingNetwork) -> MobileNetV3Encoder:
+    assert isinstance(network.backbone, MobileNetV3Encoder)
+    return network.backbone
 
 
 class DecodeStep(nn.Module):
@@ -48,9 +76,21 @@ class DecodeStep(nn.Module):
         return *memory, total, *(part[0] for part in answer)
 
 
-def encode_step(network: MattingNetwork, height: int, width: int) -> tuple[EncodeStep, Sequence[Tensor]]:
+def encode_step(network: MattingNetwork, height: int, width: int) -> tuple[nn.Module, Sequence[Tensor]]:
     """The first half for pictures of that size, and one call's inputs."""
     return EncodeStep(network.eval()), (_blank(network, height, width),)
+
+
+def shallow_step(network: MattingNetwork, height: int, width: int) -> tuple[nn.Module, Sequence[Tensor]]:
+    """`ShallowStep`, likewise."""
+    return ShallowStep(network.eval()), (_blank(network, height, width),)
+
+
+def deep_step(network: MattingNetwork, height: int, width: int) -> tuple[nn.Module, Sequence[Tensor]]:
+    """`DeepStep`, likewise."""
+    with torch.inference_mode():
+        *_, f3 = ShallowStep(network.eval())(_blank(network, height, width))
+    return DeepStep(network), (f3,)
 
 
 def decode_step(network: MattingNetwork, height: int, width: int, refined: bool) -> tuple[DecodeStep, Sequence[Tensor]]:
