@@ -1,6 +1,7 @@
 """Keying drawn people before uneven, noisy screens, whose alpha and colours are known."""
 
 import logging
+import re
 from dataclasses import dataclass
 
 import cv2
@@ -326,6 +327,21 @@ def test_given_colour_that_is_not_there_leaves_all_and_is_said_once(caplog: pyte
         subject.matte(Frame(rgb, 0, 0.0))
     assert min(matte.alpha.min() for matte in mattes) >= 254
     assert caplog.messages == ["chroma:#00b140: none of that colour at 0.00 s; all is taken for the person; said once"]
+
+
+def test_given_colour_of_a_poster_is_keyed_with_a_warning(caplog: pytest.LogCaptureFixture):
+    room = np.random.default_rng(0).normal((130, 125, 118), 8, (90, 160, 3)).astype(np.uint8)
+    room[20:50, 60:100] = 0, 177, 64
+    subject = ChromaKey((0, 177, 64))
+    with caplog.at_level(logging.WARNING):
+        mattes = [subject.matte(Frame(room, index, index / 25)) for index in range(2)]
+        subject.reset()
+        subject.matte(Frame(room, 0, 0.0))
+    assert (mattes[0].alpha[25:45, 65:95] == 0).all()
+    (message,) = caplog.messages
+    assert re.fullmatch(
+        r"chroma:#00b140: that colour fills only \d % of the first frame; what has it is made transparent", message
+    )
 
 
 @pytest.mark.parametrize("key", [(120, 118, 112), (0, 9, 0), (0, 0, 0)])

@@ -59,7 +59,6 @@ class ChromaKey(Matting):
         self._key: np.ndarray | None = None
         if self._given is not None:
             self._take(self._given)
-            self._first = self._given
 
     def matte(self, frame: Frame, seen: Any = None) -> Matte:
         """Alpha (H, W) uint8; foreground (H, W, 3) of the frame's dtype, everywhere, without the screen's colour.
@@ -68,7 +67,7 @@ class ChromaKey(Matting):
         """
         small = shrink(frame.rgb)
         if self._first is None:
-            if brightness(small).mean() < MIN_BRIGHTNESS:  # a leader, or it fades in
+            if self._given is None and brightness(small).mean() < MIN_BRIGHTNESS:  # a leader, or it fades in
                 return Matte(np.full(frame.size, 255, np.uint8))
             self._first = self._first_key(small)
         key = self._first
@@ -80,6 +79,13 @@ class ChromaKey(Matting):
         return unmix(frame.rgb, small, screen, key)
 
     def _first_key(self, small: np.ndarray) -> np.ndarray:
+        if self._given is not None:
+            share = _share(screen_in(small, self._given).astype(bool))
+            if LOST_SHARE <= share < MIN_SHARE and not self._warned:  # below that `_substitute` warns
+                what = "%s: that colour fills only %.0f %% of the first frame; what has it is made transparent"
+                log.warning(what, self.name, 100 * share)
+                self._warned = True
+            return self._given
         key, share = find_screen(small)
         if share < MIN_SHARE:
             raise InputError(
@@ -112,15 +118,18 @@ def find_screen(small: np.ndarray) -> tuple[np.ndarray, float]:
 
     The share is of the picture, with its left, right and upper borders counted three times: there are no people there.
     """
-    height, width = small.shape[:2]
+    found = [_is_pure(small, np.array(color, np.float32)) for color in (GREEN, BLUE)]
+    pure = max(found, key=_share)
+    share = _share(pure)
+    return np.median(small[pure], axis=0) if share > 0 else np.zeros(3, np.float32), share
+
+
+def _share(mask: np.ndarray) -> float:
+    """Of a picture, that (h, w) bool selects; see `find_screen`."""
+    height, width = mask.shape
     weight = np.full((height, width), 3, np.float32)
     weight[height // 8 :, width // 8 : width - width // 8] = 1
-    found = []
-    for color in (GREEN, BLUE):
-        pure = _is_pure(small, np.array(color, np.float32))
-        found.append((float(weight[pure].sum() / weight.sum()), pure))
-    share, pure = max(found, key=lambda one: one[0])
-    return np.median(small[pure], axis=0) if share > 0 else np.zeros(3, np.float32), share
+    return float(weight[mask].sum() / weight.sum())
 
 
 def shrink(rgb: np.ndarray) -> np.ndarray:
