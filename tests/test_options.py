@@ -145,6 +145,15 @@ def test_help_that_nobody_reads_to_the_end_is_no_error():
     assert process.returncode == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_full_disk_below_what_is_printed_is_told():
+    command = [sys.executable, "-m", "video_harmonizer", "weights", "list"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: what this prints can't be written: No space left on device; free some space\n"
+
+
 def test_no_output_to_print_to_is_no_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stdout", None)  # as Python has it where a shell closed it
     assert main(["weights", "list"]) == 0

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with logging_redirect_tqdm(), endings_as_ctrl_c():
                 return dispatch(parse(given), warnings)
         finally:
-            print(end="", flush=True)  # now, where it can still be told that nobody reads it; there may be no stdout
+            _flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -63,10 +63,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped before anything was finished", file=sys.stderr)
         return 130
     except BrokenPipeError:  # who reads what is printed has seen enough, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would fail again as it ends
         return 1
     finally:
         logging.getLogger().removeHandler(warnings)
+
+
+def _flush() -> None:
+    """Print what is left now, where it can still be told that nobody reads it, or that there is no place for it.
+
+    Raises:
+        BrokenPipeError: nobody reads it.
+        InputError: the disk is full.
+    """
+    try:
+        print(end="", flush=True)  # there may be no stdout
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would fail again as it ends
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise InputError(f"what this prints can't be written: {error.strerror}; free some space") from None
 
 
 def parse(arguments: Sequence[str]) -> Any:
