@@ -67,3 +67,15 @@ def test_luma_alone_becomes_grey():
 @pytest.mark.parametrize(("size", "matrix"), [((640, 480), 6), ((1024, 576), 6), ((1280, 720), 1), ((1080, 608), 1)])
 def test_untagged_hd_is_taken_for_709_and_sd_for_601(size, matrix):
     assert yuv.usual_matrix(*size) == matrix
+
+
+@pytest.mark.parametrize("size", [(2, 2), (6, 2), (2, 6), (48, 130)])
+def test_halved_chroma_is_the_mean_about_the_left_pixel_of_each_pair(size: tuple[int, int]):
+    chroma = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    rows = (chroma[::2].astype(float) + chroma[1::2]) / 2
+    before = np.hstack([rows[:, :1], rows])  # of the first column there is nothing at the left
+    expected = (before[:, 0:-1:2] + 2 * before[:, 1::2] + before[:, 2::2]) / 4
+    sheet = np.zeros((size[0] // 2, size[1]), np.uint8)
+    yuv.halve(chroma, sheet[:, : size[1] // 2])
+    assert np.abs(sheet[:, : size[1] // 2] - expected).max() <= 0.5
+    assert not sheet[:, size[1] // 2 :].any()

@@ -1,6 +1,6 @@
 """Y'CbCr and R'G'B': the linear step between them, exact for every matrix, range and depth in use.
 
-Chroma is expected at full resolution (4:4:4); resampling it is the adapters' affair.
+Chroma is expected at full resolution (4:4:4); but for `halve`, resampling it is the adapters' affair.
 """
 
 from collections.abc import Sequence
@@ -54,6 +54,25 @@ def from_rgb(rgb: np.ndarray, matrix: int, full_range: bool) -> np.ndarray:
     bits = rgb.dtype.itemsize * 8
     forward = np.vstack([_rgb_from_yuv(matrix, full_range, bits, np.iinfo(rgb.dtype).max), [0, 0, 0, 1]])
     return _apply(cv2.split(rgb), np.linalg.inv(forward)[:3])
+
+
+@compiled
+def halve(chroma: np.ndarray, out: np.ndarray) -> None:
+    """4:4:4 to 4:2:0, linearly, at the left pixel of each pair, where players take chroma to lie.
+
+    Args:
+        chroma: (2 h, 2 w) uint8.
+        out: (h, w) uint8, written; its rows may lie apart.
+    """
+    height, width = out.shape
+    pairs = np.empty(2 * width + 1, np.uint16)  # sums of two rows, the first column twice
+    for y in range(height):
+        above, below = chroma[2 * y], chroma[2 * y + 1]
+        for x in range(2 * width):
+            pairs[x + 1] = np.uint16(above[x]) + np.uint16(below[x])
+        pairs[0] = pairs[1]
+        for x in range(width):
+            out[y, x] = (pairs[2 * x] + 2 * pairs[2 * x + 1] + pairs[2 * x + 2] + 4) >> 3
 
 
 @cache
