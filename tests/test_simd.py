@@ -1,5 +1,10 @@
 """Sixty-four pixels at a time come out as they do one by one; where that can't be done, none are touched."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -72,6 +77,24 @@ def test_other_layouts_and_depths_are_left_to_others(given: dict[str, np.ndarray
     before = parts["out"].copy()
     assert simd.blend(**parts) == 0
     np.testing.assert_array_equal(parts["out"], before)
+
+
+@pytest.mark.parametrize("table", [TABLE.astype(np.float32), TABLE[:, :128]], ids=["float", "short"])
+def test_other_tables_are_left_to_others(table: np.ndarray):
+    assert simd.blend(RGB, RGB, ALPHAS["edge"], table, BACKDROP.copy()) == 0
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="there is no list of what the processor has")
+def test_processors_that_have_the_instructions_are_known():
+    words = Path("/proc/cpuinfo").read_text().split()
+    assert simd.available() == ("avx512vbmi" in words or "avx512_vbmi" in words)
+
+
+def test_without_machine_code_loops_do_all():
+    program = "from video_harmonizer import simd; print(simd.available())"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_narrow_pictures_are_left_to_others():

@@ -29,7 +29,7 @@ def blend(rgb: np.ndarray, foreground: np.ndarray, alpha: np.ndarray, table: np.
         The columns from the left that are done: none on other processors, for uint16, or where the pixels of a row do
         not lie side by side.
     """
-    columns = _columns(alpha, (rgb, foreground, out))
+    columns = _columns(alpha, table, (rgb, foreground, out))
     if columns:
         _blend(rgb, foreground, alpha, np.ascontiguousarray(table), out, columns)
     return columns
@@ -44,15 +44,17 @@ def blend_pair(
     paste: np.ndarray,
 ) -> int:
     """`rendering.kernels.blend_pair`, likewise."""
-    columns = _columns(alpha, (rgb, foreground, harmonized, paste))
+    columns = _columns(alpha, table, (rgb, foreground, harmonized, paste))
     if columns:
         _blend_pair(rgb, foreground, alpha, np.ascontiguousarray(table), harmonized, paste, columns)
     return columns
 
 
-def _columns(alpha: np.ndarray, pictures: Sequence[np.ndarray]) -> int:
+def _columns(alpha: np.ndarray, table: np.ndarray, pictures: Sequence[np.ndarray]) -> int:
+    """Of memory that is as the instructions take it."""
     dense = all(picture.dtype == np.uint8 and picture.strides[1:] == (3, 1) for picture in pictures)
-    if not (dense and alpha.strides[1] == 1 and available()):
+    usual = alpha.dtype == table.dtype == np.uint8 and alpha.strides[1] == 1 and table.shape == (3, 256)
+    if not (dense and usual and available()):
         return 0
     return alpha.shape[1] // PIXELS * PIXELS
 

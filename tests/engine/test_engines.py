@@ -17,7 +17,7 @@ from torch import nn
 
 from rvm import MattingNetwork
 from video_harmonizer import weights
-from video_harmonizer.engine import NetworkRecipe, make_engine
+from video_harmonizer.engine import NetworkRecipe, ReadyNetwork, make_engine
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import Frame, Matte
@@ -284,3 +284,24 @@ def test_mattes_in_the_automatic_precision_stay_close_on_a_real_clip(reference: 
             difference = np.abs(subject.matte(frame).alpha.astype(int) - exact.matte(frame).alpha) / 255
             assert difference.mean() <= 0.002
             assert np.quantile(difference, 0.999) <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        ("mobilenetv3", {"shallow": True, "deep": False}),
+        ("resnet50", {"all": True}),
+        ("squeezenet", {"all": False}),
+    ],
+)
+def test_encoders_are_exact_where_alpha_would_suffer(variant: str, expected: dict[str, bool]):
+    exact: dict[str, bool] = {}
+
+    class Noting(TorchEngine):
+        def prepare(self, recipe: NetworkRecipe) -> ReadyNetwork:
+            if " encode " in recipe.key:
+                exact[recipe.key.split()[2]] = recipe.exact
+            return super().prepare(recipe)
+
+    RVMMatting(matting_checkpoint(MattingNetwork(variant)), 0.5, Noting("cpu")).look(frames(1, 64, 96)[0])
+    assert exact == expected

@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rvm import MattingNetwork
+from video_harmonizer.matting.network import decode_step
+
 engine = pytest.importorskip("video_harmonizer.engine.openvino")
 joins = pytest.importorskip("video_harmonizer.engine.joins")
 
@@ -42,3 +45,23 @@ def test_other_joins_stay(channels: tuple[int, ...], axis: int):
     model = joined(channels, axis)
     joins.sum_instead_of_joining(model)
     assert kinds(model).count("Concat") == kinds(model).count("Convolution") == 1
+
+
+def test_a_join_that_others_need_too_stays():
+    model = joined((8, 3))
+    (join,) = (step for step in model.get_ops() if step.get_type_name() == "Concat")
+    model.add_results([engine.opset.result(join)])
+    joins.sum_instead_of_joining(model)
+    assert kinds(model).count("Concat") == kinds(model).count("Convolution") == 1
+
+
+def test_a_matting_decoder_joins_nothing_value_by_value():
+    decoder = engine._convert(*decode_step(MattingNetwork("mobilenetv3"), 32, 48, refined=True))
+    odd = [
+        step
+        for step in decoder.get_ops()
+        if step.get_type_name() == "Concat"
+        and any(value.get_shape()[1:2] == [3] for value in step.input_values())
+        and step.output(0).get_target_inputs().pop().get_node().get_type_name() == "Convolution"
+    ]
+    assert not odd

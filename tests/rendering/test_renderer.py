@@ -94,9 +94,10 @@ def test_paste_equals_harmonized_with_the_identity_at_any_alpha(dtype: type):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_blend_rounds_to_nearest(dtype: type):
-    rgb, foreground, backdrop = (noise((256, 64, 3), dtype, seed) for seed in range(3))
-    alpha = np.arange(256, dtype=np.uint8)[:, None].repeat(64, 1)
-    alpha[:, 32:] = random_alpha(256, 32)
+    width = 150  # of which `simd` leaves some to others
+    rgb, foreground, backdrop = (noise((256, width, 3), dtype, seed) for seed in range(3))
+    alpha = np.arange(256, dtype=np.uint8)[:, None].repeat(width, 1)
+    alpha[:, 32:] = random_alpha(256, width - 32)
     curves = random_curves(np.iinfo(dtype).max + 1)
     table = np.rint(curves.table.astype(np.float64) * np.iinfo(dtype).max)
 
@@ -163,8 +164,8 @@ def test_each_view_shows_what_it_says(dtype: type):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_views_that_are_made_in_one_pass_are_those_made_alone(dtype: type):
-    rgb, foreground, backdrop = (noise((9, 14, 3), dtype, seed) for seed in (0, 1, 2))
-    matte, curves = Matte(random_alpha(9, 14), foreground), random_curves(np.iinfo(dtype).max + 1)
+    rgb, foreground, backdrop = (noise((9, 78, 3), dtype, seed) for seed in (0, 1, 2))
+    matte, curves = Matte(random_alpha(9, 78), foreground), random_curves(np.iinfo(dtype).max + 1)
     together = CPURenderer(["paste", "harmonized"]).render(frame_of(rgb), matte, backdrop, curves).images
     for view, picture in together.items():
         assert np.array_equal(picture, rendered(view, rgb, matte, backdrop, curves)), view

@@ -93,6 +93,9 @@ def deep_step(network: MattingNetwork, height: int, width: int) -> tuple[nn.Modu
     return DeepStep(network), (f3,)
 
 
+ENCODING = {"all": encode_step, "shallow": shallow_step, "deep": deep_step}
+
+
 def decode_step(network: MattingNetwork, height: int, width: int, refined: bool) -> tuple[DecodeStep, Sequence[Tensor]]:
     """The second half, likewise; ``refined`` where a guided filter follows."""
     base = _blank(network, height, width)
