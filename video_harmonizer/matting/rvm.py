@@ -3,18 +3,18 @@
 import logging
 import math
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from video_harmonizer.engine import Array, Engine, NetworkRecipe, ReadyNetwork, as_numpy
+from video_harmonizer.engine import Array, Engine, ReadyNetwork, as_numpy
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import MAX_GAP_SECONDS, Frame, Matte
 from video_harmonizer.matting import Matting
+from video_harmonizer.matting.halves import Encode, Halves, Size
 from video_harmonizer.matting.kernels import apply_coefficients, fit_lines, shrink
 from video_harmonizer.weights.checkpoint import Checkpoint, Facts, open_checkpoint
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Size = tuple[int, int]  # height, width
-Encode = Callable[[Array], tuple[Array, ...]]  # a picture at low resolution to its features
 Steps = tuple[Encode, ReadyNetwork]  # encode, decode
 
 # Without a past the network takes a chair for a part of who sits before it. Shown the first frame a few times, it
@@ -82,7 +80,7 @@ class RVMMatting(Matting):
             )
         self._variant = network.about["variant"]
         self.name = name or f"rvm_{self._variant}"
-        self._network = network
+        self._halves = Halves(network, engine)
         self._downsample_ratio = downsample_ratio
         self._engine = engine
         self._scale = self._wanted = 1.0
@@ -90,7 +88,6 @@ class RVMMatting(Matting):
         self._rescaling: threading.Thread | None = None
         self._lock = threading.Lock()  # of these, and of what is added to the steps
         self._steps: dict[tuple[Size, Size], Steps] = {}  # by a frame's size and that at which it is looked at
-        self._rounded: dict[bool, Any] = {}  # torch modules in 8 bits, for pictures that are refined or not
         self._buffers: list[tuple[np.ndarray, np.ndarray]] = []
         self._lines: np.ndarray | None = None  # (2, 4, h, w), used again
         self._settling = settling
@@ -209,52 +206,11 @@ class RVMMatting(Matting):
         ready = self._steps.get((size, small))
         if ready is None:
             refined = small != size
-            ready = self._encoder(small), self._engine.prepare(self._decoder(small, refined))
+            ready = self._halves.encoder(small), self._halves.decoder(small, refined)
             with self._lock:  # frames and `_rescale` may both have made some; the dictionary itself never changes
                 others = {sizes: steps for sizes, steps in self._steps.items() if sizes[0] == size}
                 self._steps = others | {(size, small): ready}
         return ready
-
-    def _encoder(self, small: Size) -> Encode:
-        """In bfloat16 as far as alpha can bear it.
-
-        All of MobileNetV3 in it moves alpha by up to 0.06 (99.9th percentile of a clip), the layers behind stride 8
-        alone by up to 0.04, all of the bundled encoder by 0.012. Nobody measured ResNet-50, nor float16 on a GPU.
-        """
-        if self._variant != "mobilenetv3":
-            return self._encoding("all", small, exact=self._variant != "squeezenet")
-        shallow, deep = self._encoding("shallow", small, exact=True), self._encoding("deep", small, exact=False)
-
-        def encode(base: Array) -> tuple[Array, ...]:
-            f1, f2, f3 = shallow(base)
-            return f1, f2, f3, *deep(f3)
-
-        return encode
-
-    def _encoding(self, part: str, small: Size, exact: bool) -> ReadyNetwork:
-        """The first half, or a part of it: a key of `matting.network.ENCODING`."""
-
-        def make() -> Any:
-            from video_harmonizer.matting.network import ENCODING
-
-            return ENCODING[part](self._network.network(), *small)
-
-        return self._engine.prepare(NetworkRecipe(f"{self._network.key} encode {part} {small}", make, exact))
-
-    def _decoder(self, small: Size, refined: bool) -> NetworkRecipe:
-        def make() -> Any:
-            from video_harmonizer.matting.network import decode_step
-
-            return decode_step(self._network.network(), *small, refined)
-
-        def make_int8() -> Any:
-            from video_harmonizer.matting.typical import decode_step_in_int8
-
-            if refined not in self._rounded:  # it takes seconds, and live video may ask for several sizes
-                self._rounded[refined] = decode_step_in_int8(self._network.network(), refined)
-            return self._rounded[refined]
-
-        return NetworkRecipe(f"{self._network.key} decode {small} {refined}", make, make_int8=make_int8)
 
     def _next_buffers(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
         """(alpha, foreground) to write into, in turn."""
