@@ -13,6 +13,7 @@ class MobileNetV3Encoder(nn.Module):
     """MobileNetV3-Large, dilated so that the last stage stays at stride 16; 16, 24, 40 and 960 channels."""
 
     TAPS = (1, 3, 6)
+    DEEP = 13  # the first of the layers that are dilated
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,22 +21,22 @@ class MobileNetV3Encoder(nn.Module):
         self.normalize = Normalize()
 
     def forward(self, source: Tensor) -> Features:
-        f1, f2, f3 = self.shallow(source)
-        return f1, f2, f3, self.deep(f3)
+        *taps, x = self.shallow(source)
+        return *taps, self.deep(x)
 
     def shallow(self, source: Tensor) -> Features:
-        """f1..f3."""
+        """f1..f3, and what `deep` makes f4 of."""
         x = self.normalize(source)
         taps = []
-        for index, layer in enumerate(self.features[: self.TAPS[-1] + 1]):
+        for index, layer in enumerate(self.features[: self.DEEP]):
             x = layer(x)
             if index in self.TAPS:
                 taps.append(x)
-        return tuple(taps)
+        return *taps, x
 
-    def deep(self, f3: Tensor) -> Tensor:
+    def deep(self, x: Tensor) -> Tensor:
         """f4."""
-        return self.features[self.TAPS[-1] + 1 :](f3)
+        return self.features[self.DEEP :](x)
 
 
 class ResNet50Encoder(nn.Module):

@@ -271,15 +271,22 @@ def test_what_is_asked_for_exactly_is_computed_exactly():
     assert narrow.dtype == torch.float32
 
 
-def test_mattes_in_the_automatic_precision_stay_close_on_a_real_clip(reference: Path):
+@pytest.mark.parametrize(
+    ("clip", "ratio"),
+    [
+        ("volcomix/Doctor-26732.mp4", 0.25),
+        ("intel/asl_please.mkv", None),  # of which the network is unsure, so that small errors grow
+    ],
+)
+def test_mattes_in_the_automatic_precision_stay_close_on_a_real_clip(reference: Path, clip: str, ratio: float | None):
     """Mean and 99.9th percentile of the difference in alpha against float32 in torch, at edges as everywhere."""
+    engine = make_engine("auto", TORCH.device)
+    if engine.precision == "int8" and not ratio:
+        pytest.skip("in int8 alpha is as close at ratio 0.25 only: docs/performance.md")
     state = read_state(reference / "weights/rvm_mobilenetv3_int8_fgf.pth")
     network = load_network(state, "published")
-    exact, subject = (
-        RVMMatting(matting_checkpoint(network), 0.25, TORCH),
-        RVMMatting(matting_checkpoint(network), 0.25, make_engine("auto", TORCH.device)),
-    )
-    with contextlib.closing(open_source(str(reference / "videos/volcomix/Doctor-26732.mp4"))) as source:
+    exact, subject = (RVMMatting(matting_checkpoint(network), ratio, each) for each in (TORCH, engine))
+    with contextlib.closing(open_source(str(reference / "videos" / clip))) as source:
         for frame in itertools.islice(source, 8):
             difference = np.abs(subject.matte(frame).alpha.astype(int) - exact.matte(frame).alpha) / 255
             assert difference.mean() <= 0.002

@@ -28,7 +28,7 @@ class EncodeStep(nn.Module):
 
 
 class ShallowStep(nn.Module):
-    """Of a network with MobileNetV3, the layers up to stride 8: the features at the three larger sizes."""
+    """Of a network with MobileNetV3, the layers up to its dilated ones: f1..f3, and what those work on."""
 
     def __init__(self, network: MattingNetwork) -> None:
         super().__init__()
@@ -39,14 +39,14 @@ class ShallowStep(nn.Module):
 
 
 class DeepStep(nn.Module):
-    """The layers behind them: from features at stride 8 to those at the smallest size."""
+    """The dilated layers, and what follows to the features at the smallest size."""
 
     def __init__(self, network: MattingNetwork) -> None:
         super().__init__()
         self.backbone, self.aspp, self.context = _mobilenetv3(network), network.aspp, network.context
 
-    def forward(self, f3: Tensor) -> tuple[Tensor]:
-        return (self.context(self.aspp(self.backbone.deep(f3))),)
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        return (self.context(self.aspp(self.backbone.deep(x))),)
 
 
 def _mobilenetv3(network: MattingNetwork) -> MobileNetV3Encoder:
@@ -89,8 +89,8 @@ def shallow_step(network: MattingNetwork, height: int, width: int) -> tuple[nn.M
 def deep_step(network: MattingNetwork, height: int, width: int) -> tuple[nn.Module, Sequence[Tensor]]:
     """`DeepStep`, likewise."""
     with torch.inference_mode():
-        *_, f3 = ShallowStep(network.eval())(_blank(network, height, width))
-    return DeepStep(network), (f3,)
+        *_, x = ShallowStep(network.eval())(_blank(network, height, width))
+    return DeepStep(network), (x,)
 
 
 ENCODING = {"all": encode_step, "shallow": shallow_step, "deep": deep_step}
