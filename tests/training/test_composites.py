@@ -269,6 +269,17 @@ def test_some_photographs_of_a_folder_are_kept_for_validation(number: int, kept:
     assert not train.images.keys() & val.images.keys()
 
 
+def test_photographs_of_linked_folders_are_taken_once(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data").mkdir()
+    for index in range(6):
+        cv2.imwrite(str(tmp_path / "elsewhere" / f"{index}.png"), np.zeros((20, 30, 3), np.uint8))
+    for name, target in {"a": "elsewhere", "b": "elsewhere", "circle": "data"}.items():
+        (tmp_path / "data" / name).symlink_to(tmp_path / target, target_is_directory=True)
+    found = [name for split in ("train", "val") for name in Photographs(tmp_path / "data", split).images]
+    assert sorted(found) == [f"a/{index}.png" for index in range(6)]
+
+
 def test_few_photographs_are_refused_with_their_number(tmp_path: Path):
     for index in range(3):
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.zeros((20, 30, 3), np.uint8))

@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import os
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable
@@ -126,7 +127,7 @@ def _read_index(root: Path, split: str) -> list[Row]:
 
 
 def _list_folder(root: Path, split: str) -> list[Row]:
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = files_below(root, SUFFIXES)
     if not paths:
         raise InputError(f"{root}: no photographs there, and no {INDEX}; give a folder that has some")
     if len(paths) < 4:
@@ -135,6 +136,21 @@ def _list_folder(root: Path, split: str) -> list[Row]:
     every = min(10, len(paths) // 2)
     kept = {n: n % every == every - 1 for n in range(len(paths))}
     return [Row(str(path.relative_to(root)), "", None) for n, path in enumerate(paths) if kept[n] == (split == "val")]
+
+
+def files_below(root: Path, suffixes: Collection[str]) -> list[Path]:
+    """Those that end so, sorted; in linked folders, too, each once, as links may lead in circles."""
+    found: list[Path] = []
+    entered: set[Path] = set()
+    for folder, below, names in os.walk(root, followlinks=True):
+        below.sort()  # of two links to a folder the same one is taken on every disk
+        place = Path(folder).resolve()
+        if place in entered:
+            below.clear()
+            continue
+        entered.add(place)
+        found += (Path(folder, name) for name in names if Path(name).suffix.lower() in suffixes)
+    return sorted(found)
 
 
 def fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from video_harmonizer.frame import Frame
 from video_harmonizer.matting.rvm import RVMMatting, load_rvm
 from video_harmonizer.pixels import to_depth
 from video_harmonizer.sources import open_source
-from video_harmonizer.training.photographs import SHORT_SIDE, read_picture
+from video_harmonizer.training.photographs import SHORT_SIDE, files_below, read_picture
 from video_harmonizer.weights.cache import sha256_of
 
 log = logging.getLogger(__name__)
@@ -122,8 +122,7 @@ class Teacher:
 
 def find_clips(root: Path) -> list[Path]:
     """The video files below a folder, by name: in the same order on every disk, which samples depend on."""
-    found = (path for path in root.rglob("*") if path.suffix.lower() in CLIPS)
-    clips = sorted(found, key=lambda path: (path.stem, path))
+    clips = sorted(files_below(root, CLIPS), key=lambda path: (path.stem, path))
     if not clips:
         raise InputError(f"{root}: no clips there; give a folder of videos of people")
     return clips
