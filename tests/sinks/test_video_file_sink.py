@@ -361,6 +361,18 @@ def test_sound_that_the_format_cannot_hold_becomes_another_codecs(tmp_path, capl
     assert re.search(said, caplog.text)
 
 
+@pytest.mark.parametrize(
+    ("codec", "name", "warned"),
+    [("flac", "out.mp4", True), ("libopus", "out.mp4", True), ("flac", "out.mkv", False), ("aac", "out.mp4", False)],
+)
+def test_sound_that_few_players_play_in_mp4_is_kept_with_a_warning(tmp_path, caplog, codec, name, warned):
+    source = make_clip(tmp_path / "a.mkv", audio=[codec])
+    copy(source, tmp_path / name)
+    assert audio_packets(tmp_path / name)
+    said = f"its sound stays {codec.removeprefix('lib')}, which few players play in .mp4; give an output of .mkv"
+    assert (said in caplog.text) == warned
+
+
 def test_recoded_frames_without_a_time_follow_the_one_before(tmp_path):
     """FFmpeg times only the first frame of a packet that holds several."""
     untimed = [tone(sample, 1024) for sample in range(0, 8192, 1024)]

@@ -26,6 +26,8 @@ from video_harmonizer.sinks.recoding import Recoding
 log = logging.getLogger(__name__)
 
 HIDING = ("mp4", "mov")  # formats that have edit lists
+# In MP4 few players play other sound than this, though the format holds it
+WIDELY_PLAYED = {"aac", "mp3", "ac3", "eac3", "alac"}
 PATIENCE = 250  # packets, some seconds, by which pictures may come later than the sound that belongs to them
 ROOMY = {".mkv": "matroska", ".mov": "mov"}  # formats that hold more kinds of audio than others
 # By the number of channels, where a file says no more than that
@@ -181,6 +183,8 @@ class _Track:
         self._recoding: Recoding | None = None
         if _holds(output.format.name, stream):
             self._copy = _add_copy(stream, output)
+            if output.format.name == "mp4":
+                _warn_of_rarity(stream, path)
         else:
             self._recoding = Recoding(stream, output)
             self._copy = self._recoding.stream
@@ -290,6 +294,13 @@ def _tell_of_recoding(stream: AudioStream, copy: AudioStream, path: Path) -> Non
     remedy = f"; {' and '.join(others)} would keep it as it is" if others else ""
     old, new = stream.codec_context.name, copy.codec_context.name
     log.warning("%s: its sound (%s) becomes %s, as %s can't hold it%s", _name(stream), old, new, path.suffix, remedy)
+
+
+def _warn_of_rarity(stream: AudioStream, path: Path) -> None:
+    codec = stream.codec_context.codec.canonical_name
+    if codec not in WIDELY_PLAYED:
+        what = f"its sound stays {codec}, which few players play in {path.suffix}"
+        log.warning("%s: %s; give an output of .mkv for more to do so", _name(stream), what)
 
 
 def _warn_of_damage(source: str, error: FFmpegError) -> None:
