@@ -14,6 +14,7 @@ import pytest
 import torch
 from checkpoints import curve_checkpoint
 
+from video_harmonizer.ahead import Ahead
 from video_harmonizer.background import SolidColor
 from video_harmonizer.engine.eager import TorchEngine
 from video_harmonizer.errors import InputError
@@ -275,6 +276,23 @@ def test_no_thread_is_left():
     assert threading.active_count() == before
 
 
+def test_no_thread_runs_before_its_items_are_asked_for():
+    before = threading.active_count()
+    ahead = Ahead(iter([1, 2, 3]), "numbers", 2)
+    assert threading.active_count() == before
+    assert list(ahead) == [1, 2, 3]
+    never = Ahead(iter([1, 2, 3]), "numbers", 2)
+    never.stop()
+    never.join()
+
+
+def test_frames_of_a_run_that_ended_early_are_forgotten():
+    subject = pipeline()
+    run(FakeSource([1, 2, 3, 4, 5, 6]), subject, [], after_frame=lambda views: False)
+    run(FakeSource([1]), subject, [])
+    assert not subject._read_at
+
+
 def test_dropped_live_frames_count_as_seen():
     class Dropping(FakeSource):
         def __iter__(self) -> Iterator[Frame]:
@@ -522,19 +540,26 @@ def test_first_error_is_the_one_that_is_told():
     assert other.ends == ["abort"]
 
 
-def test_background_is_closed_with_the_source():
+def test_background_and_matting_are_closed_with_the_source():
     class Scene(SolidColor):
         closed = 0
 
         def close(self) -> None:
             self.closed += 1
 
+    class Closing(FakeMatting):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
     for error in (None, RuntimeError()):
-        scene, subject = Scene((0, 0, 0)), pipeline()
+        scene, matting = Scene((0, 0, 0)), Closing()
+        subject = pipeline(matting=matting)
         subject.background = scene
         if error is None:
             run(FakeSource([1]), subject, [])
         else:
             with pytest.raises(RuntimeError):
                 run(FakeSource([1], error), subject, [])
-        assert scene.closed == 1
+        assert scene.closed == matting.closed == 1

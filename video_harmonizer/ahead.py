@@ -11,8 +11,9 @@ T = TypeVar("T")
 class Ahead(Generic[T]):
     """Iterates over ``items`` in a thread, up to ``depth`` items ahead of who iterates over this.
 
-    Order is kept; an error is raised in the iterating thread after the items before it. To end early, call `stop`,
-    then free what the items may be waiting for, then `join`.
+    Order is kept; an error is raised in the iterating thread after the items before it. The thread starts with the
+    iteration, so that there is nothing to end before. To end early, call `stop`, then free what the items may be
+    waiting for, then `join`.
 
     Args:
         items: iterated once, in the thread.
@@ -30,13 +31,14 @@ class Ahead(Generic[T]):
         self._ended = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._make, name=name, daemon=True)
-        self._thread.start()
 
     def __iter__(self) -> Iterator[T]:
         return self.with_breaks(None, lambda: True)
 
     def with_breaks(self, seconds: float | None, meanwhile: Callable[[], bool]) -> Iterator[T]:
         """Iterate, and call ``meanwhile`` each time that nothing came for so long; False ends it."""
+        if self._thread.ident is None:
+            self._thread.start()
         while True:
             while not self._has_news(seconds):
                 if not meanwhile():
@@ -66,7 +68,8 @@ class Ahead(Generic[T]):
 
     def join(self) -> None:
         """Wait for the thread to end."""
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _make(self) -> None:
         try:

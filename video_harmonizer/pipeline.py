@@ -77,6 +77,7 @@ class Pipeline:
     def reset(self) -> None:
         """Before another source."""
         self._backdrop = None
+        self._read_at.clear()
         for part in (self.cuts, self.scene_cuts, self.matting, self.estimator, self.smoother):
             part.reset()
 

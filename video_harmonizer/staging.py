@@ -3,8 +3,9 @@
 import errno
 import itertools
 import os
+import shutil
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from video_harmonizer.errors import InputError
@@ -25,13 +26,21 @@ class StagedFile:
         check_output_file(path, inputs)
         self.final = path.resolve()  # through a link to the file it stands for
         try:
-            self.path = free_name(self.final.with_name(f"{self.final.stem}.partial{self.final.suffix}"))
-            self.path.open("xb").close()
+            self.path = self._claim()
         except OSError as error:
             raise cannot_write(path, error) from None
 
+    def _claim(self) -> Path:
+        while True:
+            path = free_name(self.final.with_name(f"{self.final.stem}.partial{self.final.suffix}"))
+            with suppress(FileExistsError):  # another run was quicker
+                path.open("xb").close()
+                return path
+
     def publish(self) -> None:
-        """Give the file its final name, in one step."""
+        """Give the file its final name, in one step, and who may read the one before may read it."""
+        with suppress(OSError):  # mostly because there is none before
+            shutil.copymode(self.final, self.path)
         self.path.replace(self.final)
 
     def publish_text(self, text: str) -> None:
@@ -124,4 +133,4 @@ def free_name(path: Path) -> Path:
     What an earlier run left unfinished is somebody's, and may be another run's that goes on right now.
     """
     numbered = (path.with_name(f"{path.stem}{number}{path.suffix}") for number in itertools.count(2))
-    return next(name for name in itertools.chain([path], numbered) if not name.exists())
+    return next(name for name in itertools.chain([path], numbered) if not os.path.lexists(name))

@@ -352,8 +352,10 @@ def test_of_two_scales_the_one_asked_for_last_is_taken_whichever_is_ready_first(
     matting = RVMMatting(matting_checkpoint(CountingNetwork()), None, CPU, settling=0)
     matting.matte(frame(0))
     ready, prepare = threading.Event(), matting._steps_for
+    scales: list[float] = []  # taken when the next one is made ready
 
     def slow(size: tuple[int, int], scale: float) -> object:
+        scales.append(matting._scale)
         if scale == 0.65:
             ready.wait(20)
         return prepare(size, scale)
@@ -368,6 +370,7 @@ def test_of_two_scales_the_one_asked_for_last_is_taken_whichever_is_ready_first(
     ready.set()
     first.join(20)
     assert matting._scale == 0.5
+    assert 0.65 not in scales
 
 
 def test_the_end_waits_for_a_change_of_scale_that_is_under_way(monkeypatch: pytest.MonkeyPatch):

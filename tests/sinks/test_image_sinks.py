@@ -160,6 +160,16 @@ def test_pictures_that_another_run_wrote_meanwhile_are_not_overwritten(tmp_path)
     assert np.array_equal(load(second.kept / "00000.png"), RGB // 2)
 
 
+def test_folder_in_which_somebody_put_something_meanwhile_stays(tmp_path):
+    aborted, whole = (ImageSequenceSink(tmp_path / name) for name in ("aborted", "whole"))
+    (tmp_path / "aborted" / "note.txt").touch()
+    aborted.abort()
+    assert [entry.name for entry in (tmp_path / "aborted").iterdir()] == ["note.txt"]
+    whole.write(RGB, 0.0)
+    whole.close()
+    assert [entry.name for entry in (tmp_path / "whole").iterdir()] == ["00000.png"]
+
+
 def test_an_aborted_sequence_says_where_its_pictures_are(tmp_path):
     sink = ImageSequenceSink(tmp_path / "out" / "%03d.png")
     sink.write(RGB, 0.0)

@@ -361,6 +361,18 @@ def test_sound_that_the_format_cannot_hold_becomes_another_codecs(tmp_path, capl
     assert re.search(said, caplog.text)
 
 
+def test_source_that_is_gone_at_the_end_costs_nothing(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", pts=range(50))
+    source = VideoFileSource(clip)
+    sink = VideoFileSink(tmp_path / "out.mp4", source.info.width, source.info.height, source.info, audio_from=clip)
+    for frame in source:
+        sink.write(frame.rgb, frame.seconds)
+        clip.unlink(missing_ok=True)
+    source.close()
+    sink.close()
+    assert len(video_pts(tmp_path / "out.mp4")) == 50
+
+
 @pytest.mark.parametrize(
     ("codec", "name", "warned"),
     [("flac", "out.mp4", True), ("libopus", "out.mp4", True), ("flac", "out.mkv", False), ("aac", "out.mp4", False)],

@@ -31,6 +31,15 @@ def test_frames_that_take_too_long_cost_curves_first_then_the_matte_s_size():
     assert budget.changes[0] == "1.0 s: 60 of 40 ms a frame, so curves 25%, matte 100%"
 
 
+def test_another_effort_is_judged_by_its_own_frames():
+    budget = FrameBudget(FPS)
+    assert len(after(budget, 3, 1.2 * PATIENCE[0])) == 1
+    budget = FrameBudget(FPS)
+    after(budget, 3, PATIENCE[0])
+    assert budget.spent(3 / FPS, PATIENCE[0])
+    assert after(budget, 0.9, 20, start=PATIENCE[0] + 1 / FPS) == []
+
+
 def test_the_least_effort_is_the_end():
     budget = FrameBudget(FPS)
     assert len(after(budget, 3, 60)) == len(EFFORTS) - 1

@@ -34,8 +34,10 @@ def test_cut_is_noticed_while_the_camera_moves():
     assert cuts_in([place(ROOM, 4 * n) for n in range(10)] + [place(STREET, 4 * n) for n in range(10)]) == [10]
 
 
-def test_camera_that_moves_makes_no_cuts():
-    assert cuts_in([place(ROOM, 3 * n) for n in range(100)]) == []
+@pytest.mark.parametrize("full", [1, 257])
+def test_camera_that_moves_makes_no_cuts(full: int):
+    dtype = np.uint8 if full == 1 else np.uint16
+    assert cuts_in([place(ROOM, 3 * n).astype(dtype) * full for n in range(100)]) == []
 
 
 def test_quick_pan_is_taken_for_two_cuts_at_most():
@@ -68,9 +70,11 @@ def test_light_that_is_switched_on_is_no_cut():
     assert cuts_in([place(ROOM) // 4] * 5 + [place(ROOM)] * 5 + [place(ROOM) // 4] * 5) == []
 
 
-def test_grain_in_a_dark_room_is_no_cut():
-    random = np.random.default_rng(0)
-    assert cuts_in([random.normal(30, 25, (HEIGHT, WIDTH, 3)).clip(0, 255).astype(np.uint8) for _ in range(30)]) == []
+@pytest.mark.parametrize("full", [1, 257])
+def test_grain_in_a_dark_room_is_no_cut(full: int):
+    random, dtype = np.random.default_rng(0), np.uint8 if full == 1 else np.uint16
+    grain = [random.normal(30, 25, (HEIGHT, WIDTH, 3)).clip(0, 255) for _ in range(30)]
+    assert cuts_in([picture.astype(dtype) * full for picture in grain]) == []
 
 
 def test_shots_around_black_frames_are_marked():

@@ -57,6 +57,14 @@ def test_steady_light_is_looked_at_every_half_second():
     ]
 
 
+def test_after_a_gap_in_time_is_asked_anew_however_patient():
+    subject, still = SteadyEstimator(Counting()), (picture(100), matte(), picture(50))
+    subject.patience = 4
+    for index, (seconds, asked) in enumerate({0.0: 1, 0.9: 1, 2.0: 2, 2.5: 2, 2.4: 3}.items()):
+        subject.estimate(Frame(still[0], index, seconds), *still[1:])
+        assert subject.asked == asked
+
+
 def test_ready_composite_is_shown_from_near_and_one_that_is_pasted_here_is_not():
     sides: list[int] = []
 

@@ -12,7 +12,7 @@ import torch
 from video_harmonizer.errors import InputError
 from video_harmonizer.training.iharmony import IHarmonyDataset, is_iharmony4
 from video_harmonizer.training.settings import Training
-from video_harmonizer.training.supply import make_datasets
+from video_harmonizer.training.supply import contents, make_datasets
 
 HEIGHT, WIDTH = 90, 120
 
@@ -43,6 +43,13 @@ def root(tmp_path: Path) -> Path:
 def identity(sample: dict[str, torch.Tensor]) -> int:
     """Which of the pictures it is."""
     return round((sample["target"][..., 2].float().mean().item() - 100) / 10)
+
+
+def test_lists_are_told_apart_wherever_they_lie(root: Path):
+    for path in (root / "HFlickr" / "HFlickr_train.txt", root / "IHD_train.txt", root / "HFlickr" / "readme.txt"):
+        before = contents(Training(data=root))
+        path.write_bytes(b"Stra\xdfe")  # not UTF-8
+        assert contents(Training(data=root)) != before
 
 
 def test_sample_has_what_a_synthetic_composite_has(root: Path, data: Path):

@@ -81,6 +81,21 @@ def test_another_range_than_asked_for_is_not_spliced(pinned: Weights, server: Fi
     server.shift = 1
     server.break_off = [600_000]
     assert download.download(pinned).read_bytes() == CONTENT
+    assert ["Range" in request for request in server.requests] == [False, True, False]
+
+
+def test_every_attempt_on_a_bad_line_brings_the_download_further(pinned: Weights, server: FileServer):
+    server.break_off = [300_000 // download.ATTEMPTS] * (download.ATTEMPTS - 1)
+    server.content = CONTENT[:290_000]
+    pinned = replace(pinned, sha256=hashlib.sha256(server.content).hexdigest())
+    assert download.download(pinned).read_bytes() == server.content
+
+
+@pytest.mark.parametrize("length", [1000, len(CONTENT), len(CONTENT) + 1])
+def test_what_was_left_of_another_file_is_replaced_at_once(length: int, pinned: Weights, cache_folder: Path):
+    cache_folder.mkdir()
+    (cache_folder / "test_weights.pth.partial").write_bytes(bytes(length))
+    assert download.download(pinned).read_bytes() == CONTENT
 
 
 def test_complete_partial_file_is_kept_on_416(pinned: Weights, server: FileServer, cache_folder: Path):

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 
@@ -117,7 +118,7 @@ class OpenVINOEngine:
                     part.touch()
             return self._core.read_model(path)
         except (OSError, RuntimeError) as error:
-            log.info("%s: damaged, made anew (%s)", path, str(error).splitlines()[0])
+            log.info("%s: damaged, made anew (%s)", path, str(error).strip().splitlines()[-1])
             return None
 
 
@@ -191,7 +192,7 @@ def _kept_as(key: str) -> Path:
 
 def _keep(model: ov.Model, path: Path) -> None:
     """Save the converted model, or go on without where the cache can't be written."""
-    partial = path.with_name(f"{path.stem}.{os.getpid()}.xml")
+    partial = path.with_name(f"{path.stem}.{uuid4().hex}.xml")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         ov.save_model(model, partial, compress_to_fp16=False)

@@ -1,5 +1,6 @@
 """Pictures on disk: one, or a numbered sequence."""
 
+import contextlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -111,7 +112,7 @@ class ImageSequenceSink:
             self._refuse_pictures_already_there(self._folder)  # somebody may have been quicker
             for picture in sorted(self._staging.iterdir()):
                 picture.replace(self._folder / picture.name)
-            self._staging.rmdir()
+            self._leave(self._staging)
         except InputError:
             self.kept = self._staging
             raise
@@ -126,9 +127,14 @@ class ImageSequenceSink:
         if self._count:
             self.kept = self._staging
             return
-        self._staging.rmdir()
+        self._leave(self._staging)
         if self._made_folder:
-            self._folder.rmdir()
+            self._leave(self._folder)
+
+    @staticmethod
+    def _leave(folder: Path) -> None:
+        with contextlib.suppress(OSError):  # somebody else has put something there
+            folder.rmdir()
 
     def _refuse_pictures_already_there(self, path: Path) -> None:
         before, after = PRINTF_NUMBER.split(self._name, maxsplit=1)

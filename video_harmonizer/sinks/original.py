@@ -75,7 +75,8 @@ class Original:
         if self._path is None:
             return False, now
         last = LastPicture(self.announced_end)
-        with contextlib.suppress(FFmpegError), _open(self._path) as rest:
+        # the file may be gone by now, which shall not undo what was made of it
+        with contextlib.suppress(FFmpegError, OSError), open_container(self._path) as rest:
             pictures = main_video(rest)
             rest.seek(max(round((now + self.origin) * av.time_base), 0))
             for packet in demux(rest, [pictures] if pictures else []):

@@ -41,7 +41,7 @@ class FrameBudget:
         self.changes: list[str] = []  # what was done, for the report
         self._level = 0
         self._mean: float | None = None
-        self._since: tuple[int, float] | None = None  # which way the mean calls for a change, and since when
+        self._since: float | None = None  # when the mean began to call for a change: it can't turn around in one frame
 
     @property
     def effort(self) -> Effort:
@@ -55,9 +55,9 @@ class FrameBudget:
         if not 0 <= self._level + step < len(self._efforts) or not step:
             self._since = None
             return False
-        if self._since is None or self._since[0] != step:
-            self._since = step, seconds
-        if seconds - self._since[1] < PATIENCE[0 if step > 0 else 1]:
+        if self._since is None:
+            self._since = seconds
+        if seconds - self._since < PATIENCE[0 if step > 0 else 1]:
             return False
         self._level += step
         took = f"{1e3 * self._mean:.0f} of {1e3 * self.budget:.0f} ms a frame"

@@ -5,7 +5,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from video_harmonizer.frame import Frame, Matte, ToneCurves
+from video_harmonizer.frame import MAX_GAP_SECONDS, Frame, Matte, ToneCurves
 from video_harmonizer.thumbnails import Thumbnails, make_thumbnails
 
 INTERVAL = 0.5  # seconds after which an estimate is made anew in any case
@@ -47,6 +47,7 @@ class SteadyEstimator:
         self._answer: ToneCurves | None = None
         self._light = np.full(7, np.inf)  # at the last answer
         self._seconds = 0.0
+        self._seen = -np.inf  # the time of the last frame, asked about or not
 
     def estimate(self, frame: Frame, matte: Matte, backdrop: np.ndarray) -> ToneCurves | None:
         """This frame's curves, or the last ones where it looks as it did then; None as `Estimator.estimate` says."""
@@ -54,7 +55,9 @@ class SteadyEstimator:
         self.largest = max(self.largest, float(light[-1]) / 255)
         in_time = 0 <= frame.seconds - self._seconds < self._interval * self.patience
         changed = frame.cut or np.abs(light - self._light).max() > CHANGE * self.patience
-        if self._answer is None or not in_time or changed:
+        followed = 0 <= frame.seconds - self._seen <= MAX_GAP_SECONDS  # else the smoother, too, begins anew
+        self._seen = frame.seconds
+        if self._answer is None or not in_time or not followed or changed:
             asked = self._estimator
             thumbnails = make_thumbnails(frame.rgb, matte, backdrop, asked.side, asked.close)
             self._answer = asked.estimate(thumbnails, frame.levels)

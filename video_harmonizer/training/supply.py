@@ -71,7 +71,8 @@ def contents(settings: Training) -> dict[str, str]:
     """What the settings' folders hold to learn from, in a few digits: a run can go on with the same alone."""
     found: dict[str, Any] = {}
     if is_iharmony4(settings.data):
-        found["data"] = [(path.name, path.read_text("utf-8")) for path in sorted(settings.data.glob("*/*.txt"))]
+        lists = sorted([*settings.data.glob("*.txt"), *settings.data.glob("*/*.txt")])
+        found["data"] = [(path.name, path.read_bytes()) for path in lists]
     elif settings.data.is_dir():
         found["data"] = [read_rows(settings.data, split) for split in ("train", "val")]
     if settings.clips is not None and settings.clips.is_dir():

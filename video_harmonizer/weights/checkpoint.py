@@ -4,13 +4,13 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Generic, TypeVar
+from uuid import uuid4
 
 from video_harmonizer.errors import InputError
 from video_harmonizer.weights import cache
@@ -100,7 +100,7 @@ def _recalled(key: str) -> Facts | None:
 def _remember(key: str, about: Facts) -> None:
     """Or not, where the cache can't be written: the next start reads the weights again."""
     note = cache.networks() / f"{key}.json"
-    partial = note.with_name(f"{key}.{os.getpid()}.json")
+    partial = note.with_name(f"{key}.{uuid4().hex}.json")
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(about), encoding="utf-8")

@@ -18,7 +18,7 @@ from video_harmonizer.weights.registry import Weights
 ATTEMPTS = 5
 FIRST_PAUSE = 1.0  # seconds before the second attempt; doubles with each further one
 TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds without a byte
-CHUNK = 1 << 16  # bytes
+CHUNK = 1 << 13  # bytes: of one that breaks off nothing is kept
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # HTTP statuses that may pass
 BY_HAND = "or download it by hand and pass --matting-weights PATH"
 
@@ -56,8 +56,13 @@ def _alone(target: Path) -> AbstractContextManager[object]:
 
 def _fetch(weights: Weights, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
+    continued = _size(partial) > 0
     _transfer_with_retries(weights, partial)
     got = cache.sha256_of(partial)
+    if continued and got != weights.sha256:  # what an earlier run left was of another file
+        partial.unlink()
+        _transfer_with_retries(weights, partial)
+        got = cache.sha256_of(partial)
     if got != weights.sha256:
         partial.unlink()
         raise InputError(
