@@ -348,29 +348,26 @@ def test_another_scale_is_taken_once_the_network_is_ready_for_it_and_what_it_rem
     assert any(not torch.equal(old, new) for old, new in zip(remembered, matting._memory, strict=True))
 
 
-def test_of_two_scales_the_one_asked_for_last_is_taken_whichever_is_ready_first(monkeypatch: pytest.MonkeyPatch):
+def test_of_two_scales_the_one_asked_for_last_is_taken_and_no_other(monkeypatch: pytest.MonkeyPatch):
     matting = RVMMatting(matting_checkpoint(CountingNetwork()), None, CPU, settling=0)
     matting.matte(frame(0))
-    ready, prepare = threading.Event(), matting._steps_for
-    scales: list[float] = []  # taken when the next one is made ready
+    begun, ready, prepare = threading.Event(), threading.Event(), matting._steps_for
+    taken: list[float] = []  # whenever another one is made ready
 
     def slow(size: tuple[int, int], scale: float) -> object:
-        scales.append(matting._scale)
-        if scale == 0.65:
-            ready.wait(20)
+        taken.append(matting._scale)
+        begun.set()
+        ready.wait(20)
         return prepare(size, scale)
 
     monkeypatch.setattr(matting, "_steps_for", slow)
     matting.rescale(0.65)
-    (first,) = (thread for thread in threading.enumerate() if thread.name == "rescale")
+    assert begun.wait(20)
     matting.rescale(0.5)
-    for thread in threading.enumerate():
-        if thread.name == "rescale" and thread is not first:
-            thread.join(20)
     ready.set()
-    first.join(20)
+    wait_for_thread("rescale")
     assert matting._scale == 0.5
-    assert 0.65 not in scales
+    assert taken == [1, 1]
 
 
 def test_the_end_waits_for_a_change_of_scale_that_is_under_way(monkeypatch: pytest.MonkeyPatch):
