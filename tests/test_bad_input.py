@@ -206,6 +206,11 @@ def test_picture_needs_a_mask_or_a_background(arguments: tuple, got: str, refusa
     assert message.startswith(f"photo.png: got {got} a background; give a MASK")
 
 
+def test_view_that_shows_a_background_needs_one(refusal: Callable[..., str]):
+    message = refusal("video", "talk.mp4", "-o", "out.mp4")
+    assert message.startswith("--background: missing; give a picture, a video, #rrggbb or blur, or a --view of orig")
+
+
 def test_mask_of_another_size_is_refused_by_name(refusal: Callable[..., str]):
     save_picture(Path("mask.png"), np.zeros((48, 65, 3), np.uint8))
     message = refusal("image", "photo.png", "mask.png", "-o", "out.png")

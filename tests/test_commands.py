@@ -109,6 +109,16 @@ def test_view_says_what_is_written(view: str, person: tuple, wall: tuple, clip: 
     np.testing.assert_allclose(last[wall_in(5)].mean(axis=0), wall, atol=4)
 
 
+def test_view_that_shows_no_background_needs_none(
+    clip: Path, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    for name, background in (("without.mkv", ()), ("with.mkv", ("--background", "#00c000"))):
+        assert "not used" not in caplog.text
+        assert video(weights, clip, *background, "-o", tmp_path / name, *LOSSLESS, "--view", "green") == 0
+    assert np.array_equal(read_video(tmp_path / "without.mkv"), read_video(tmp_path / "with.mkv"))
+    assert "--background #00c000: not used, as --view green shows nothing of it" in caplog.text
+
+
 def test_side_by_side_is_three_times_as_wide(clip: Path, weights: Path, tmp_path: Path):
     output = tmp_path / "out.mp4"
     assert video(weights, clip, "--background", "#00c000", "-o", output, "--view", "side-by-side") == 0

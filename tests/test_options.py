@@ -194,7 +194,6 @@ def test_unknown_option_is_answered_with_the_nearest(
     [
         ([], "video"),
         (["vidoe", "talk.mp4"], "vidoe"),
-        (["video", "talk.mp4", "-o", "out.mp4"], "--background"),
         (["video", "talk.mp4", "--background", "beach.jpg"], "--output"),
         ([*VIDEO, "--crf", "low"], "--crf"),
         ([*VIDEO, "--strength"], "--strength"),

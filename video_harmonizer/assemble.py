@@ -7,9 +7,10 @@ import platform
 import re
 from contextlib import ExitStack
 from pathlib import Path
+from textwrap import shorten
 
 from video_harmonizer import weights
-from video_harmonizer.background import Background
+from video_harmonizer.background import Background, Original, open_background
 from video_harmonizer.engine import Engine, make_engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
@@ -29,6 +30,7 @@ from video_harmonizer.sources.image import files_of
 from video_harmonizer.staging import cannot_write, check_output_file, check_suffix
 from video_harmonizer.temporal.smoother import CurveSmoother
 from video_harmonizer.temporal.steady import INTERVAL, Estimator, SteadyEstimator
+from video_harmonizer.view import SCENIC, VIEWS
 from video_harmonizer.weights.registry import REGISTRY
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ def check(options: Options) -> None:
         check_suffix("--report", options.report, ".json")
         check_output_file(options.report)
     check_matting(options)
+    check_background(options)
     harmonizer_weights(options)
     _tell_unused(options)
 
@@ -69,6 +72,8 @@ def _tell_unused(options: Options) -> None:
         log.warning("--downsample-ratio %g: not used, as no network finds the person", options.downsample_ratio)
     if not isinstance(options, ImageOptions | VideoOptions | LiveOptions):
         return
+    if options.background is not None and options.view not in SCENIC and not isinstance(options, LiveOptions):
+        log.warning("--background %s: not used, as --view %s shows nothing of it", options.background, options.view)
     if options.output is not None and not _takes_pictures(options.output):
         return
     for option, value in {"--codec": options.codec, "--crf": options.crf, "--preset": options.preset}.items():
@@ -78,6 +83,32 @@ def _tell_unused(options: Options) -> None:
 
 def _has_network(options: Options) -> bool:
     return options.matting in NETWORKS and not (isinstance(options, ImageOptions) and options.mask is not None)
+
+
+def check_background(options: Options) -> None:
+    """Raise InputError where there is none, or one too many, for the view that is asked for."""
+    seen = options.view in SCENIC
+    if isinstance(options, ImageOptions):
+        behind = [named for named in (options.mask, options.background) if named is not None]
+        if len(behind) > 1 or (seen and not behind):
+            got = "both a mask and a background" if behind else "neither a mask nor a background"
+            remedy = "give a MASK for a ready composite, or --background for a photograph"
+            raise InputError(f"{options.picture}: got {got}; {remedy}")
+    elif isinstance(options, VideoOptions) and seen and options.background is None:
+        others = ", ".join(view for view in VIEWS if view not in SCENIC)
+        raise InputError(f"--background: missing; give a picture, a video, #rrggbb or blur, or a --view of {others}")
+
+
+def make_background(options: ImageOptions | VideoOptions | LiveOptions, live: bool = False) -> Background:
+    """What goes behind the person; the frame itself, which is a ready composite, or of which nothing will be seen.
+
+    Args:
+        live: as `background.open_background` has it.
+    """
+    masked = isinstance(options, ImageOptions) and options.mask is not None
+    if masked or options.background is None or options.view not in SCENIC:
+        return Original()
+    return open_background(options.background, live)
 
 
 def check_matting(options: Options) -> None:
@@ -128,7 +159,7 @@ def choose_device(name: str) -> str:
         device = torch.device(name)
         torch.empty(0, device=device).cpu()  # back, too: torch knows devices that hold no data
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = shorten(str(error).split(". ")[0], 120)
         raise InputError(f"--device {name}: not usable here ({reason}); give auto, cpu, cuda or mps") from error
     return "cpu" if device.type == "cpu" else str(device)  # of processors there is one, cpu:0
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from video_harmonizer import assemble
-from video_harmonizer.background import Background, Original, open_background
 from video_harmonizer.engine import Engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo, Views
@@ -45,9 +44,9 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
         if source.info.live:
             raise InputError(f"{options.input}: a camera; for live video use run_webcam.py --source {options.input}")
         _tell_unused_rate(options, source.info)
-        inputs = _read_from(str(options.input), options.background, options.matting)
+        inputs = _read_from(options.input, options.background, options.matting)
         sink = _opened_file(cleanup, options.output, source, options, inputs)
-        background = open_background(options.background)
+        background = assemble.make_background(options)
         matting = assemble.make_matting(options, engine, source.info, cleanup)
         ahead = PrefetchSource(source)
         cleanup.callback(ahead.close)
@@ -57,27 +56,18 @@ def video(options: VideoOptions, warnings: WarningList) -> int:
 
 def image(options: ImageOptions, warnings: WarningList) -> int:
     """Harmonize one picture; the exit status."""
-    if (options.mask is None) == (options.background is None):
-        got = "neither a mask nor a background" if options.mask is None else "both a mask and a background"
-        raise InputError(
-            f"{options.picture}: got {got}; give a MASK for a ready composite, or --background for a photograph"
-        )
     engine = assemble.choose_engine(options.engine, options.device, options.precision)
     with Undisturbed() as cleanup:
         source = _opened(cleanup, str(options.picture))
         if source.info.frames != 1:
             raise InputError(f"{options.picture}: not one picture; for videos and sequences use the video command")
-        others = [str(options.mask)] if options.mask else [str(options.background), options.matting]
-        inputs = _read_from(str(options.picture), *others)
+        inputs = _read_from(options.picture, options.mask, options.background, options.matting)
         sink = _abandoned_on_failure(cleanup, ImageFileSink(options.output, source.info, inputs))
+        background = assemble.make_background(options)
         matting: Matting
-        background: Background
         if options.mask is not None:
             matting = GivenMask(read_image(options.mask, as_mask=True), str(options.mask))
-            background = Original()
         else:
-            assert options.background is not None
-            background = open_background(options.background)
             matting = assemble.make_matting(options, engine, source.info, cleanup)
         pipeline = assemble.make_pipeline(options, matting, background, engine)
         status = _process(options, engine, source, pipeline, [sink], warnings, cleanup)
@@ -111,7 +101,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
         if options.output is not None:
             inputs = _read_from(options.source, options.background, options.matting)
             sinks.append(_opened_file(cleanup, options.output, source, options, inputs, in_real_time))
-        background = open_background(options.background, live_source)
+        background = assemble.make_background(options, live_source)
         matting = assemble.make_matting(options, engine, source.info, cleanup)
         if not live_source:
             source = PrefetchSource(source)
@@ -197,8 +187,8 @@ def _opened(cleanup: ExitStack, text: str, wish: Wish = NO_WISH) -> Source:
     return source
 
 
-def _read_from(*names: str) -> list[Path]:
-    return [file for name in names for file in files_of(Path(name))]
+def _read_from(*names: str | Path | None) -> list[Path]:
+    return [file for name in names if name is not None for file in files_of(Path(name))]
 
 
 def _opened_file(

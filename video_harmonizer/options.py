@@ -136,8 +136,9 @@ class VideoOptions(Options):
     # Video file, folder of pictures or pattern such as frames/%04d.png.
     input: Positional[Path] = tyro.MISSING
 
-    # What goes behind the person: a picture, a video (repeated), a colour, or the blurred original.
-    background: BackgroundName = tyro.MISSING
+    # What goes behind the person: a picture, a video (repeated), a colour, or the blurred original. Not needed for
+    # views that show nothing of it: original, alpha, foreground and green.
+    background: Annotated[str | None, arg(metavar=BACKGROUNDS, help_behavior_hint="")] = None
 
     # Frames a second of a folder or pattern of pictures; a video file has its own.
     fps: Annotated[float | None, arg(metavar="FPS", help_behavior_hint="")] = None
@@ -161,7 +162,7 @@ class ImageOptions(Options):
     # The composite's mask, white where the foreground is; without it the person is found by matting.
     mask: Positional[Annotated[Path | None, arg(metavar="[MASK]", help_behavior_hint="")]] = None
 
-    # What goes behind the photograph's person; not with a mask.
+    # What goes behind the photograph's person; not with a mask, nor needed for views that show nothing of it.
     background: Annotated[str | None, arg(metavar=BACKGROUNDS, help_behavior_hint="")] = None
 
     # Picture to write: PNG, JPEG, WebP or TIFF.

@@ -4,3 +4,4 @@ from typing import Literal, get_args
 
 View = Literal["original", "paste", "harmonized", "alpha", "foreground", "green", "side-by-side"]
 VIEWS: tuple[str, ...] = get_args(View)
+SCENIC = ("paste", "harmonized", "side-by-side")  # those that show what is behind the person

@@ -221,7 +221,7 @@ def test_transparency_is_told_of_in_pictures_and_taken_in_masks(tmp_path: Path, 
     alpha[10:30, 20:50] = 200
     path = save(tmp_path / "cut out.png", np.dstack([RGB[..., ::-1], alpha]))
     assert np.array_equal(read_image(path), RGB)
-    assert f"{path}: its transparency is not used" in caplog.text
+    assert f"{path}: seen as if it were opaque" in caplog.text
     assert np.array_equal(read_image(path, as_mask=True), np.dstack([alpha] * 3))
     turned = Image.fromarray(np.dstack([RGB, alpha]))
     turned.getexif()[0x0112] = 6

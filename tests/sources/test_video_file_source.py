@@ -527,7 +527,7 @@ def test_alpha_is_the_mask(tmp_path: Path, caplog: pytest.LogCaptureFixture, cod
     assert not next(iter(again)).rgb[:, :30].any()
     frame = next(iter(VideoFileSource(clip)))
     assert abs(frame.rgb[..., 0].mean() / white * 255 - 200) < 4
-    assert "its transparency is not used; give the file as --matting, too, to use it" in caplog.text
+    assert "seen as if it were opaque; its transparency counts where it is --matting" in caplog.text
 
 
 @pytest.mark.parametrize(("codec", "color", "kept"), [("libvpx-vp9", (9, 16, 9, 1), 16), ("libvpx", None, None)])

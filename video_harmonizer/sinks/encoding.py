@@ -31,6 +31,9 @@ HURRIED = {
     "libvpx": {"deadline": "realtime", "cpu-used": "8"},
     "libsvtav1": {"preset": "12"},
 }
+# Older ones know no such factor; by themselves they would keep to 200 kbit/s. A quantiser of 1 is their best.
+QUANTIZED = {"mpeg4", "msmpeg4", "mjpeg"}
+BEST_QUANTIZER = {"flags": "+qscale", "global_quality": "118"}  # in FFmpeg's units of 1/118
 BOUND_BY_RATE = ("libvpx",)  # for which the factor is but a limit of quality beside the bit rate
 BITS_A_PIXEL = 8.0  # as a limit: more than any picture needs
 
@@ -106,6 +109,8 @@ class Encoding:
         context.options = dict(settings)
         if self.codec.name in BOUND_BY_RATE:  # else its 200 kbit/s would count, whatever the factor
             context.bit_rate = round(BITS_A_PIXEL * self._size[0] * self._size[1] * float(self.rate))
+        if self.codec.name in QUANTIZED:
+            context.options |= BEST_QUANTIZER
         if self.codec.name == "libx265":  # writes to the terminal past FFmpeg's log
             context.options["x265-params"] = "log-level=none"
 
@@ -163,8 +168,9 @@ class Encoding:
             log.warning("%s codes 8 bits a channel; the source has %d", name, bits)
         if bits > 8 and name == "libx264" and self._pixel_format in MORE_BITS:
             log.warning("H.264 in 10 bits, as the source has, which many players don't show; --codec libx265 is safer")
-        if (width % 2 or height % 2) and self._pixel_format.startswith("yuv444"):
-            log.warning("%dx%d is odd: coded as 4:4:4, which some players don't show", width, height)
+        if (width % 2 or height % 2) and self._pixel_format.startswith(("yuv422", "yuv444")):
+            sampling = ":".join(self._pixel_format[3:6])
+            log.warning("%dx%d is odd: coded as %s, which some players don't show", width, height, sampling)
 
 
 def _find(name: str) -> Codec:

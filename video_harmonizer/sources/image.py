@@ -54,7 +54,7 @@ def read_image(path: Path, as_mask: bool = False) -> np.ndarray:
     if as_mask:
         return alpha if alpha is not None and transparent else rgb
     if transparent:
-        what = f"{path}: its transparency is not used; give the file as a mask or as --matting, too, to use it"
+        what = f"{path}: seen as if it were opaque; its transparency counts where it is a mask or --matting"
         warn_once(log, f"transparency {path.parent}", what)
     return _in_srgb(rgb, encoded, path)
 

@@ -85,7 +85,7 @@ class VideoFileSource:
                 name = hdr.TRANSFERS[self._reader.hdr]
                 warn_once(log, f"HDR {path}", f"{path}: HDR video ({name}), made SDR (BT.709) as scenes are")
             if self._reader.transparent and not as_mask:
-                what = f"{path}: its transparency is not used; give the file as --matting, too, to use it"
+                what = f"{path}: seen as if it were opaque; its transparency counts where it is --matting"
                 warn_once(log, f"transparency {path}", what)
             if self._reader.matrix_is_guessed:
                 what = f"matrix {int(first.colorspace)}, unknown here: its colours may come out wrong"
