@@ -160,6 +160,11 @@ def test_pictures_that_another_run_wrote_meanwhile_are_not_overwritten(tmp_path)
     assert np.array_equal(load(second.kept / "00000.png"), RGB // 2)
 
 
+def test_name_with_two_numbers_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"%d_%03d\.png: several numbers in its name; give it one"):
+        ImageSequenceSink(tmp_path / "%d_%03d.png")
+
+
 def test_folder_in_which_somebody_put_something_meanwhile_stays(tmp_path):
     aborted, whole = (ImageSequenceSink(tmp_path / name) for name in ("aborted", "whole"))
     (tmp_path / "aborted" / "note.txt").touch()

@@ -77,6 +77,8 @@ class ImageSequenceSink:
     def __init__(self, path: Path, inputs: Iterable[Path] = ()) -> None:
         pattern = path if PRINTF_NUMBER.search(path.name) else path / "%05d.png"
         _check_suffix(pattern)
+        if len(PRINTF_NUMBER.findall(pattern.name)) > 1:
+            raise InputError(f"{path}: several numbers in its name; give it one, such as %05d")
         self._name = pattern.name
         self._folder = pattern.parent.resolve()
         if any(_are_read_from(self._folder, other) for other in inputs):
@@ -98,7 +100,7 @@ class ImageSequenceSink:
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         number = self._count
-        _write(image, self._staging / PRINTF_NUMBER.sub(lambda match: match[0] % number, self._name, count=1))
+        _write(image, self._staging / PRINTF_NUMBER.sub(lambda match: match[0] % number, self._name))
         self._count += 1
 
     def close(self, whole: bool = True) -> None:
@@ -137,7 +139,7 @@ class ImageSequenceSink:
             folder.rmdir()
 
     def _refuse_pictures_already_there(self, path: Path) -> None:
-        before, after = PRINTF_NUMBER.split(self._name, maxsplit=1)
+        before, after = PRINTF_NUMBER.split(self._name)
         # names that differ in case alone are the same on many disks
         numbered = re.compile(re.escape(before) + r"\d+" + re.escape(after), re.IGNORECASE)
         taken = sorted(entry.name for entry in self._folder.iterdir() if numbered.fullmatch(entry.name))

@@ -17,6 +17,7 @@ from video_harmonizer.frame import SourceInfo
 from video_harmonizer.sinks import fragments
 from video_harmonizer.sinks.audio import AudioCopy
 from video_harmonizer.sinks.encoding import Encoding
+from video_harmonizer.sinks.image_files import WRITABLE
 from video_harmonizer.sinks.original import Original, track_tags
 from video_harmonizer.staging import StagedFile, cannot_write, nothing_came
 from video_harmonizer.undisturbed import Undisturbed
@@ -77,7 +78,8 @@ class VideoFileSink:
         if not path.suffix:
             raise InputError(f"{path}: no such folder; make it first for pictures, or name a video such as {path}.mp4")
         if path.suffix.lower() not in FORMATS:
-            raise InputError(f"{path}: not a kind of video known here; use {', '.join(sorted(FORMATS))}")
+            videos, pictures = (", ".join(sorted(suffixes)) for suffixes in (FORMATS, WRITABLE))
+            raise InputError(f"{path}: not a kind of video known here; use {videos}; for pictures {pictures}")
         file_format = FORMATS[path.suffix.lower()]
         self._path, self._info = path, info
         self._shape = (height, width, 3)
@@ -217,8 +219,8 @@ class VideoFileSink:
             if not isinstance(error, ValueError):
                 raise cannot_write(self._path, error) from None
             # FFmpeg's "invalid argument": a codec that it knows, but that this format has no place for
-            codecs = ", ".join(stream.codec_context.name for stream in self._output.streams)
-            raise InputError(f"{self._path}: it can't hold {codecs} together; write .mkv instead") from None
+            codecs = " with ".join(stream.codec_context.name for stream in self._output.streams)
+            raise InputError(f"{self._path}: it can't hold {codecs}; write .mkv instead") from None
 
     @contextlib.contextmanager
     def _saying_where(self) -> Iterator[None]:
