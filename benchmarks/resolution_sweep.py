@@ -27,7 +27,7 @@ from tqdm import tqdm
 from tyro.conf import Positional
 
 from benchmarks.command_line import run
-from video_harmonizer import assemble
+from video_harmonizer import assemble, checks
 from video_harmonizer.benchmark.machine import describe
 from video_harmonizer.benchmark.meters import PeakMemory
 from video_harmonizer.engine import Engine
@@ -100,7 +100,7 @@ def prepare(chosen: HarmonizerOptions, device: str, size: int, full: bool) -> di
 
 def made(chosen: HarmonizerOptions, engine: Engine, size: int, full: bool) -> tuple[Estimator, Harmonize]:
     """The estimator, and what it makes of a composite."""
-    checkpoint = assemble.harmonizer_weights(chosen)
+    checkpoint = checks.harmonizer_weights(chosen)
     if full and chosen.harmonizer == "reinhard":
         return assemble.make_estimator(chosen, engine), lambda sample: reinhard(sample.composite, sample.mask)
     if full and chosen.harmonizer == "duconet":

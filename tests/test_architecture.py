@@ -50,6 +50,7 @@ LAYERS = {
     "video_harmonizer.pipeline": PIPELINE,
     "video_harmonizer.report": PIPELINE,
     "video_harmonizer.options": COMMANDS,
+    "video_harmonizer.checks": COMMANDS,
     "video_harmonizer.assemble": COMMANDS,
     "video_harmonizer.live": COMMANDS,
     "video_harmonizer.commands": COMMANDS,

@@ -134,9 +134,9 @@ def dispatch(options: Any, warnings: WarningList) -> int:
 
         bench_command(options)
         return 0
-    from video_harmonizer import assemble, commands
+    from video_harmonizer import checks, commands
 
-    assemble.check(options)
+    checks.check(options)
     if isinstance(options, VideoOptions):
         return commands.video(options, warnings)
     if isinstance(options, ImageOptions):

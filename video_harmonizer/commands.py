@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from video_harmonizer import assemble
+from video_harmonizer import assemble, checks
 from video_harmonizer.engine import Engine
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo, Views
@@ -88,7 +88,7 @@ def live(options: LiveOptions, warnings: WarningList) -> int:
             window = WindowSink("Video Harmonizer")
             cleanup.callback(window.close)
             sinks.append(window)
-        wish = Wish(options.fps, assemble.camera_size(options), options.mirror)
+        wish = Wish(options.fps, checks.camera_size(options), options.mirror)
         source = _opened(cleanup, options.source, wish)
         live_source = source.info.live
         if not live_source:

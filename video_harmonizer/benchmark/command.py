@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from video_harmonizer import assemble, weights
+from video_harmonizer import assemble, checks, weights
 from video_harmonizer.benchmark.bench import ROUNDS, Bench
 from video_harmonizer.benchmark.clip import parse_sizes
 from video_harmonizer.benchmark.machine import describe
@@ -106,5 +106,5 @@ def _pipeline(options: BenchOptions, folder: Path) -> tuple[Options, str]:
         device=options.device,
         precision=options.precision,
     )
-    assemble.check(parts)
+    checks.check(parts)
     return parts, found

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from video_harmonizer import assemble, weights
+from video_harmonizer import assemble, checks, weights
 from video_harmonizer.errors import InputError
 from video_harmonizer.evaluation.compare_costs import Cost, cost_of
 from video_harmonizer.evaluation.compare_gallery import CEILING, Comparison, ComparisonGallery
@@ -42,7 +42,7 @@ def compare_command(options: CompareOptions) -> None:
     """Print the table, and write the files that are asked for. Raises InputError before the work for bad input."""
     with ExitStack() as cleanup:
         chosen = choose(options)
-        found = {name: assemble.harmonizer_weights(each) for name, each in chosen.items()}
+        found = {name: checks.harmonizer_weights(each) for name, each in chosen.items()}
         checkpoints = {name: path for name, path in found.items() if path}
         entries = list_entries(options.dataset, options.split)
         outputs = Outputs(cleanup, options, checkpoints.values())

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from typing import Any
 
-from video_harmonizer import assemble
+from video_harmonizer import assemble, checks
 from video_harmonizer.evaluation.evaluate import answer_of, milliseconds
 from video_harmonizer.evaluation.gallery import Gallery
 from video_harmonizer.evaluation.measure import CONVENTIONS, METRICS_NOTE, Outputs, measure
@@ -16,7 +16,7 @@ from video_harmonizer.weights.cache import sha256_of
 def evaluate_command(options: EvaluateOptions) -> None:
     """Print the table, and write the files that are asked for. Raises InputError before the work for bad input."""
     with ExitStack() as cleanup:
-        checkpoint = assemble.harmonizer_weights(options)
+        checkpoint = checks.harmonizer_weights(options)
         entries = list_entries(options.dataset, options.split)
         outputs = Outputs(cleanup, options, [checkpoint] if checkpoint else [])
         engine = assemble.choose_engine(options.engine, options.device, options.precision)
