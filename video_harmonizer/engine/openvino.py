@@ -201,10 +201,15 @@ def _keep(model: ov.Model, path: Path) -> None:
         partial.replace(path)
         _forget_unused(path.parent)
     except (OSError, RuntimeError) as error:
-        log.info("%s: the compiled network can't be kept, so the next start takes as long: %s", path.parent, error)
+        _tell_of_no_cache(path.parent, getattr(error, "strerror", None) or str(error))
         with contextlib.suppress(OSError):
             for part in (partial, partial.with_suffix(".bin")):
                 part.unlink(missing_ok=True)
+
+
+@functools.cache
+def _tell_of_no_cache(folder: Path, error: str) -> None:
+    log.info("%s: compiled networks can't be kept, so the next start takes as long: %s", folder, error)
 
 
 def _forget_unused(folder: Path) -> None:

@@ -293,14 +293,16 @@ def _tell_of_recoding(stream: AudioStream, copy: AudioStream, path: Path) -> Non
     others = [suffix for suffix, file_format in ROOMY.items() if _holds(file_format, stream)]
     remedy = f"; {' and '.join(others)} would keep it as it is" if others else ""
     old, new = stream.codec_context.name, copy.codec_context.name
-    log.warning("%s: its sound (%s) becomes %s, as %s can't hold it%s", _name(stream), old, new, path.suffix, remedy)
+    said = f"{_name(stream)}: its sound ({old}) becomes {new}, as {path.suffix} can't hold it{remedy}"
+    warn_once(log, said, said)  # of several tracks
 
 
 def _warn_of_rarity(stream: AudioStream, path: Path) -> None:
     codec = stream.codec_context.codec.canonical_name
     if codec not in WIDELY_PLAYED:
         what = f"its sound stays {codec}, which few players play in {path.suffix}"
-        log.warning("%s: %s; give an output of .mkv for more to do so", _name(stream), what)
+        said = f"{_name(stream)}: {what}; give an output of .mkv for more to do so"
+        warn_once(log, said, said)
 
 
 def _warn_of_damage(source: str, error: FFmpegError) -> None:

@@ -20,7 +20,7 @@ FIRST_PAUSE = 1.0  # seconds before the second attempt; doubles with each furthe
 TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds without a byte
 CHUNK = 1 << 13  # bytes: of one that breaks off nothing is kept
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # HTTP statuses that may pass
-BY_HAND = "or download it by hand and pass --matting-weights PATH"
+BY_HAND = "or download it by hand and pass --matting-weights PATH in place of --matting"
 
 
 def download(weights: Weights) -> Path:
