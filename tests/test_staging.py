@@ -14,7 +14,9 @@ from video_harmonizer.staging import StagedFile
 def test_who_may_read_the_file_before_may_read_the_one_that_replaces_it(tmp_path: Path):
     path = tmp_path / "report.json"
     path.touch(0o600)
-    StagedFile(path).publish_text("{}")
+    place = StagedFile(path)
+    assert place.path.stat().st_mode & 0o777 == 0o600
+    place.publish_text("{}")
     assert path.read_text() == "{}"
     assert path.stat().st_mode & 0o777 == 0o600
 

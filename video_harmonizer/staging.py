@@ -4,7 +4,7 @@ import errno
 import itertools
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -25,22 +25,16 @@ class StagedFile:
     def __init__(self, path: Path, inputs: Iterable[Path] = ()) -> None:
         check_output_file(path, inputs)
         self.final = path.resolve()  # through a link to the file it stands for
+        partial = self.final.with_name(f"{self.final.stem}.partial{self.final.suffix}")
         try:
-            self.path = self._claim()
+            self.path = claim(partial, lambda free: free.touch(exist_ok=False))
         except OSError as error:
             raise cannot_write(path, error) from None
-
-    def _claim(self) -> Path:
-        while True:
-            path = free_name(self.final.with_name(f"{self.final.stem}.partial{self.final.suffix}"))
-            with suppress(FileExistsError):  # another run was quicker
-                path.open("xb").close()
-                return path
+        with suppress(OSError):  # mostly because there is no file before, whose readers may read this one
+            shutil.copymode(self.final, self.path)
 
     def publish(self) -> None:
-        """Give the file its final name, in one step, and who may read the one before may read it."""
-        with suppress(OSError):  # mostly because there is none before
-            shutil.copymode(self.final, self.path)
+        """Give the file its final name, in one step."""
         self.path.replace(self.final)
 
     def publish_text(self, text: str) -> None:
@@ -125,6 +119,15 @@ def cannot_write(path: Path, error: Exception) -> InputError:
 def nothing_came(path: Path) -> InputError:
     """The error for closing a sink that was given no picture."""
     return InputError(f"{path}: not written, as no picture came; check the input")
+
+
+def claim(path: Path, make: Callable[[Path], object]) -> Path:
+    """Make a file or folder of that name, or the first after it that is free; raises OSError."""
+    while True:
+        free = free_name(path)
+        with suppress(FileExistsError):  # another run was quicker
+            make(free)
+            return free
 
 
 def free_name(path: Path) -> Path:

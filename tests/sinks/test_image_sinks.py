@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from clips import moving_picture
 
+from video_harmonizer import staging
 from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.numbered import PRINTF_NUMBER
@@ -166,13 +167,21 @@ def test_name_with_two_numbers_is_refused(tmp_path):
 
 
 def test_folder_in_which_somebody_put_something_meanwhile_stays(tmp_path):
-    aborted, whole = (ImageSequenceSink(tmp_path / name) for name in ("aborted", "whole"))
-    (tmp_path / "aborted" / "note.txt").touch()
-    aborted.abort()
-    assert [entry.name for entry in (tmp_path / "aborted").iterdir()] == ["note.txt"]
-    whole.write(RGB, 0.0)
-    whole.close()
-    assert [entry.name for entry in (tmp_path / "whole").iterdir()] == ["00000.png"]
+    sink = ImageSequenceSink(tmp_path / "out")
+    (tmp_path / "out" / "note.txt").touch()
+    sink.abort()
+    assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["note.txt"]
+
+
+def test_runs_that_begin_at_the_same_moment_write_apart(tmp_path, monkeypatch):
+    first = ImageSequenceSink(tmp_path / "out" / "a%02d.png")
+    free = iter([tmp_path / "out" / "frames.partial", tmp_path / "out" / "frames.partial2"])
+    monkeypatch.setattr(staging, "free_name", lambda path: next(free))
+    second = ImageSequenceSink(tmp_path / "out" / "b%02d.png")
+    for sink in (first, second):
+        sink.write(RGB, 0.0)
+        sink.close()
+    assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == ["a00.png", "b00.png"]
 
 
 def test_an_aborted_sequence_says_where_its_pictures_are(tmp_path):

@@ -12,7 +12,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.numbered import PRINTF_NUMBER, is_pattern
 from video_harmonizer.pixels import to_depth
-from video_harmonizer.staging import StagedFile, cannot_write, check_folder, free_name, nothing_came
+from video_harmonizer.staging import StagedFile, cannot_write, check_folder, claim, nothing_came
 
 DEEP_SUFFIXES = {".png", ".tif", ".tiff"}  # that hold 16 bits a channel
 WRITABLE = DEEP_SUFFIXES | {".jpg", ".jpeg", ".webp"}
@@ -91,8 +91,7 @@ class ImageSequenceSink:
             self._refuse_pictures_already_there(path)
         try:
             self._folder.mkdir(exist_ok=True)
-            self._staging = free_name(self._folder / "frames.partial")
-            self._staging.mkdir()
+            self._staging = claim(self._folder / "frames.partial", Path.mkdir)
         except OSError as error:
             raise cannot_write(path, error) from None
         self._count = 0
