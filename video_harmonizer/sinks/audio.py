@@ -301,7 +301,7 @@ def _warn_of_rarity(stream: AudioStream, path: Path) -> None:
     codec = stream.codec_context.codec.canonical_name
     if codec not in WIDELY_PLAYED:
         what = f"its sound stays {codec}, which few players play in {path.suffix}"
-        said = f"{_name(stream)}: {what}; give an output of .mkv for more to do so"
+        said = f"{_name(stream)}: {what}; where that matters, give an output of .mkv"
         warn_once(log, said, said)
 
 

@@ -3,6 +3,7 @@
 import difflib
 import logging
 import os
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -34,6 +35,8 @@ HURRIED = {
 # Older ones know no such factor; by themselves they would keep to 200 kbit/s. A quantiser of 1 is their best.
 QUANTIZED = {"mpeg4", "msmpeg4", "mjpeg"}
 BEST_QUANTIZER = {"flags": "+qscale", "global_quality": "118"}  # in FFmpeg's units of 1/118
+FULL_RANGE = {"mjpeg"}  # whose pictures are so, whatever a file may say of them
+FINEST_TIME = {"mpeg4": Fraction(1, 60000)}  # seconds that the codec can count; its clock has 16 bits
 BOUND_BY_RATE = ("libvpx",)  # for which the factor is but a limit of quality beside the bit rate
 BITS_A_PIXEL = 8.0  # as a limit: more than any picture needs
 
@@ -49,8 +52,8 @@ class Encoding:
     """An encoder with a pixel format and settings, found to work by opening it once.
 
     Lossless codecs take RGB as it is. All others get 4:2:0, in 10 bits for a source of more than 8. An odd
-    width or height keeps its size: encoders that can't halve it (x264, x265) get 4:4:4, which fewer players
-    show than 4:2:0, but no pixel is invented or lost; a warning says so.
+    width or height keeps its size: encoders that can't halve it (x264, x265) get 4:2:2 for the height, 4:4:4 for the
+    width, which fewer players show than 4:2:0, but no pixel is invented or lost; a warning says so.
 
     Args:
         codec: an FFmpeg encoder's name.
@@ -89,7 +92,7 @@ class Encoding:
         quick = HURRIED.get(self.codec.name, {}) if hurried and preset is None else {}
         asked = {"crf": crf, "preset": preset} | quick
         self._settings = {name: str(value) for name, value in asked.items() if value is not None}
-        self._color = info.color
+        self._color = replace(info.color, full_range=True) if self.codec.name in FULL_RANGE else info.color
         self._pixel_format = self._first_that_opens(self._candidates(info.bits))
         self.packer = self._packer(self._pixel_format)
         self._warn_of_compromises(info.bits)

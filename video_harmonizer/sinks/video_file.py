@@ -16,7 +16,7 @@ from video_harmonizer.errors import InputError
 from video_harmonizer.frame import SourceInfo
 from video_harmonizer.sinks import fragments
 from video_harmonizer.sinks.audio import AudioCopy
-from video_harmonizer.sinks.encoding import Encoding
+from video_harmonizer.sinks.encoding import FINEST_TIME, Encoding
 from video_harmonizer.sinks.image_files import WRITABLE
 from video_harmonizer.sinks.original import Original, track_tags
 from video_harmonizer.staging import StagedFile, cannot_write, nothing_came
@@ -83,7 +83,8 @@ class VideoFileSink:
         file_format = FORMATS[path.suffix.lower()]
         self._path, self._info = path, info
         self._shape = (height, width, 3)
-        self._time_base = MILLISECOND if file_format in ("matroska", "webm") else info.time_base
+        step = MILLISECOND if file_format in ("matroska", "webm") else info.time_base
+        self._time_base = max(step, FINEST_TIME.get(codec, step))
         self._encoding = Encoding(codec, crf, preset, width, height, info, self._time_base, hurried)
         self._file = StagedFile(path, [*inputs, *([audio_from] if audio_from else [])])
         self._ended = False
