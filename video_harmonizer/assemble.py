@@ -168,7 +168,7 @@ def make_pipeline(options: Options, matting: Matting, background: Background, en
     """All parts together; without a harmonizer where nothing of it would be seen."""
     strength = options.strength * background.light
     seen = strength > 0 and options.view in HARMONIZED_VIEWS
-    if options.strength > 0 and background.light < 1:
+    if options.strength > 0 and background.light < 1 and options.view in HARMONIZED_VIEWS:
         half = "half of the colour change is taken: what is behind the person is no scene with a light of its own"
         log.info(half if background.light else "colours stay as filmed: the scene behind the person is their own")
     estimator = make_estimator(options, engine) if seen else NoHarmonizer()
@@ -179,7 +179,7 @@ def make_pipeline(options: Options, matting: Matting, background: Background, en
         estimator=SteadyEstimator(estimator, min(INTERVAL, options.smoothing)),
         smoother=CurveSmoother(options.smoothing),
         renderer=CPURenderer([options.view]),
-        strength=strength,
+        strength=strength if seen else 0.0,
     )
 
 

@@ -52,7 +52,7 @@ def _tell_unused(options: Options) -> None:
         log.warning("--downsample-ratio %g: not used, as no network finds the person", options.downsample_ratio)
     if not isinstance(options, ImageOptions | VideoOptions | LiveOptions):
         return
-    if options.background is not None and options.view not in SCENIC and not isinstance(options, LiveOptions):
+    if options.background != type(options).background and options.view not in SCENIC:
         log.warning("--background %s: not used, as --view %s shows nothing of it", options.background, options.view)
     if options.output is not None and not takes_pictures(options.output):
         return
