@@ -206,8 +206,8 @@ def run(
             matted.stop()
             looked.stop()
             source.close()
+            matted.join()  # first, as it starts the other
             looked.join()
-            matted.join()
             pipeline.matting.close()
             pipeline.background.close()
     done.interrupted = done.interrupted or ending.disturbed

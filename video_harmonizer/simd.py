@@ -26,8 +26,8 @@ def blend(rgb: np.ndarray, foreground: np.ndarray, alpha: np.ndarray, table: np.
     """`rendering.kernels.blend` over what ``out`` holds, as far as it can be done 64 columns at a time.
 
     Returns:
-        The columns from the left that are done: none on other processors, for uint16, or where the pixels of a row do
-        not lie side by side.
+        The columns from the left that are done: none on other processors, for uint16, where the pixels of a row do not
+        lie side by side, or with a table of another shape than (3, 256).
     """
     columns = _columns(alpha, table, (rgb, foreground, out))
     if columns:
@@ -51,7 +51,7 @@ def blend_pair(
 
 
 def _columns(alpha: np.ndarray, table: np.ndarray, pictures: Sequence[np.ndarray]) -> int:
-    """Of memory that is as the instructions take it."""
+    """How many can be done; 0 unless all is uint8, its pixels lie side by side, and the table is (3, 256)."""
     dense = all(picture.dtype == np.uint8 and picture.strides[1:] == (3, 1) for picture in pictures)
     usual = alpha.dtype == table.dtype == np.uint8 and alpha.strides[1] == 1 and table.shape == (3, 256)
     if not (dense and usual and available()):

@@ -60,7 +60,7 @@ def test_steady_light_is_looked_at_every_half_second():
 def test_after_a_gap_in_time_is_asked_anew_however_patient():
     subject, still = SteadyEstimator(Counting()), (picture(100), matte(), picture(50))
     subject.patience = 4
-    for index, (seconds, asked) in enumerate({0.0: 1, 0.9: 1, 2.0: 2, 2.5: 2, 2.4: 3}.items()):
+    for index, (seconds, asked) in enumerate({0.0: 1, 0.5: 1, 1.8: 2, 2.3: 2, 2.2: 3}.items()):
         subject.estimate(Frame(still[0], index, seconds), *still[1:])
         assert subject.asked == asked
 

@@ -15,7 +15,7 @@ def sum_instead_of_joining(model: ov.Model) -> None:
         join, weights = (convolution.input_value(place).get_node() for place in range(2))
         if join.get_type_name() != "Concat" or weights.get_type_name() != "Constant":
             continue
-        shared = len(join.output(0).get_target_inputs()) > 1  # it would be joined all the same
+        shared = len(join.output(0).get_target_inputs()) > 1  # others may need it joined
         if shared or join.get_attributes()["axis"] != 1:
             continue
         channels = [part.get_shape()[1] for part in join.input_values()]

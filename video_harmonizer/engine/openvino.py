@@ -201,7 +201,7 @@ def _keep(model: ov.Model, path: Path) -> None:
         partial.replace(path)
         _forget_unused(path.parent)
     except (OSError, RuntimeError) as error:
-        _tell_of_no_cache(path.parent, getattr(error, "strerror", None) or str(error))
+        _tell_of_no_cache(path.parent, getattr(error, "strerror", None) or "nothing can be written there")
         with contextlib.suppress(OSError):
             for part in (partial, partial.with_suffix(".bin")):
                 part.unlink(missing_ok=True)
