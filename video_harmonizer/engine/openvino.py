@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PRECISIONS = ("bf16", "int8", "fp32")  # the first that there is is taken
+DIGEST = 32  # bytes of a SHA-256, which a kept network begins with
 UNUSED = 30 * 24 * 3600  # seconds after which a kept network is deleted; sizes, weights and versions change
 # Two networks run at a time, each half of the processor; on more threads than that they would wait for each other.
 THREADS = max(1, len(os.sched_getaffinity(0)) // 2 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 2) // 2)
@@ -63,9 +64,15 @@ class OpenVINOEngine:
 
     def prepare(self, recipe: NetworkRecipe) -> ReadyNetwork:
         make_int8 = recipe.make_int8 if self.precision == "int8" else None
-        path = _kept_as(f"{recipe.key} int8" if make_int8 else recipe.key)
-        model = self._read(path)
-        if model is None:
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" and not recipe.exact else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": THREADS,
+            "ENABLE_CPU_PINNING": False,  # networks that run beside each other would be pinned to the same cores
+        }
+        path = _kept_as(f"{recipe.key} int8" if make_int8 else recipe.key, settings)
+        compiled = self._read(path, settings)
+        if compiled is None:
             _tell_of_first_time()
             module, example = recipe.make()
             try:
@@ -74,25 +81,16 @@ class OpenVINOEngine:
                 log.warning("engine: OpenVINO can't take this network at this size, so torch runs it")
                 log.debug("%s", error)
                 return self._by_torch(NetworkRecipe(recipe.key, lambda: (module, example)))
-            _keep(model, path)
-            model = self._read(path) or model  # what is compiled of either is filed apart, and starts read
-        narrow = self.precision == "bf16" and not recipe.exact
-        settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": THREADS,
-            "ENABLE_CPU_PINNING": False,  # networks that run beside each other would be pinned to the same cores
-        }
-        if os.access(path.parent, os.W_OK):  # what it compiles is kept as well, and the next start takes half the time
-            settings["CACHE_DIR"] = str(path.parent)
-        request = self._core.compile_model(model, "CPU", settings).create_infer_request()
+            compiled = self._core.compile_model(model, "CPU", settings)
+            _keep(compiled, path)
+        request = compiled.create_infer_request()
 
         def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
             request.infer(list(inputs), share_inputs=True)
             # copies, because the next call writes into the same buffers
             return tuple(tensor.data.copy() for tensor in request.output_tensors)
 
-        return ReadyNetwork([tuple(port.shape) for port in model.inputs], run)
+        return ReadyNetwork([tuple(port.shape) for port in compiled.inputs], run)
 
     def put(self, array: np.ndarray) -> np.ndarray:
         return array
@@ -108,18 +106,21 @@ class OpenVINOEngine:
 
         return ReadyNetwork(ready.shapes, run)
 
-    def _read(self, path: Path) -> ov.Model | None:
-        """The kept model, if there is one and it is whole."""
+    def _read(self, path: Path, settings: dict[str, Any]) -> ov.CompiledModel | None:
+        """The kept network, if there is one and it is whole."""
         try:
-            if not path.is_file():
-                return None
-            with contextlib.suppress(OSError):  # where nobody may write, nobody deletes either
-                for part in (path, path.with_suffix(".bin")):  # in use: see `_forget_unused`
-                    part.touch()
-            return self._core.read_model(path)
-        except (OSError, RuntimeError) as error:
+            content = path.read_bytes()
+            if content[:DIGEST] != _digest(content[DIGEST:]):
+                raise ValueError("other content than was written")  # OpenVINO would take it, and answer anything
+            compiled = self._core.import_model(content[DIGEST:], "CPU", settings)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RuntimeError) as error:
             log.info("%s: damaged, made anew (%s)", path, str(error).strip().splitlines()[-1])
             return None
+        with contextlib.suppress(OSError):  # where nobody may write, nobody deletes either
+            path.touch()  # in use: see `_forget_unused`
+        return compiled
 
 
 @functools.cache
@@ -185,26 +186,30 @@ def _convert(module: "nn.Module", example: "Sequence[Tensor]") -> ov.Model:
     return model
 
 
-def _kept_as(key: str) -> Path:
-    name = hashlib.sha256(repr((key, ov.__version__)).encode()).hexdigest()[:24]
-    return cache.networks() / f"{name}.xml"
+def _kept_as(key: str, settings: dict[str, Any]) -> Path:
+    """Where a network is kept that was compiled so, by this OpenVINO and for this processor."""
+    processor = [_core().get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    name = hashlib.sha256(repr((key, settings, ov.__version__, processor)).encode()).hexdigest()[:24]
+    return cache.networks() / f"{name}.network"
 
 
-def _keep(model: ov.Model, path: Path) -> None:
-    """Save the converted model, or go on without where the cache can't be written."""
-    partial = path.with_name(f"{path.stem}.{uuid4().hex}.xml")
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _keep(compiled: ov.CompiledModel, path: Path) -> None:
+    """Save a compiled network, or go on without where the cache can't be written."""
+    partial = path.with_name(f"{path.stem}.{uuid4().hex}.partial")
     try:
+        content = compiled.export_model().getvalue()
         path.parent.mkdir(parents=True, exist_ok=True)
-        ov.save_model(model, partial, compress_to_fp16=False)
-        # the weights first: a model is there when its .xml is
-        partial.with_suffix(".bin").replace(path.with_suffix(".bin"))
+        partial.write_bytes(_digest(content) + content)
         partial.replace(path)
         _forget_unused(path.parent)
     except (OSError, RuntimeError) as error:
         _tell_of_no_cache(path.parent, getattr(error, "strerror", None) or "nothing can be written there")
         with contextlib.suppress(OSError):
-            for part in (partial, partial.with_suffix(".bin")):
-                part.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
 
 
 @functools.cache
@@ -213,7 +218,7 @@ def _tell_of_no_cache(folder: Path, error: str) -> None:
 
 
 def _forget_unused(folder: Path) -> None:
-    """Delete models that no start has needed for a while, and what was compiled that long ago."""
+    """Delete networks that no start has needed for a while."""
     for path in folder.iterdir():
         with contextlib.suppress(OSError):  # another process was quicker
             if time.time() - path.stat().st_mtime > UNUSED:
