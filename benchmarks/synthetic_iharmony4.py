@@ -2,8 +2,8 @@
 
 python -m benchmarks.synthetic_iharmony4 DATA OUT --count 300
 
-``--kind`` gives one kind of them alone: pasted with imperfect masks, cut out cleanly, with a matting
-network's edges, moved to another light, or retouched.
+``--kind`` gives one kind of them alone: pasted with imperfect masks, the same with changes of colour that training
+never makes (`unfamiliar`), cut out cleanly, with a matting network's edges, moved to another light, or retouched.
 They are the composites that `train.py` validates with: photographs and colour tables that training never saw. All
 are 256x256 PNGs under HCOCO, on the test list. Masks are those with which the composites were pasted, most of them as
 if drawn by hand; none is made imperfect afterwards. ``--hard`` takes their soft edges away, as iHarmony4's have none.
@@ -18,23 +18,27 @@ import tyro
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks import unfamiliar
 from benchmarks.command_line import at_least, run
 from video_harmonizer.errors import InputError
 from video_harmonizer.iharmony4 import FOLDERS
 from video_harmonizer.staging import cannot_write
 from video_harmonizer.thumbnails import SIZE
+from video_harmonizer.training import perturb
 from video_harmonizer.training.composites import CompositeDataset, Mixture
 from video_harmonizer.training.photographs import Photographs, read_luts
 
+PASTED = Mixture(moved=0, untouched=0, clean_cut=0, retouched=0, natural=1)
 KINDS = {
     "all": Mixture(untouched=0),
-    "pasted": Mixture(moved=0, untouched=0, clean_cut=0, retouched=0, natural=1),
+    "pasted": PASTED,
+    "unfamiliar": PASTED,
     "clean": Mixture(moved=0, untouched=0, clean_cut=1, matted=0, retouched=0, natural=1),
     "matted": Mixture(moved=0, untouched=0, clean_cut=1, matted=1, retouched=0, natural=1),
     "moved": Mixture(moved=1),
     "retouched": Mixture(moved=0, untouched=0, clean_cut=0, retouched=1),
 }
-Kind = Literal["all", "pasted", "clean", "matted", "moved", "retouched"]
+Kind = Literal["all", "pasted", "unfamiliar", "clean", "matted", "moved", "retouched"]
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # composite (H, W, 3) uint8 RGB, mask (H, W), real like composite
 
 
@@ -63,7 +67,8 @@ def write_dataset(root: Path, triples: Iterable[Triple], subset: str = "HCOCO") 
 def validation_triples(data: Path, count: int, seed: int, kind: Kind = "all", hard: bool = False) -> Iterable[Triple]:
     """Composites of the validation photographs; the same for the same seed, with hard masks or without."""
     luts = read_luts(data)[1]
-    composites = CompositeDataset(Photographs(data, "val"), luts, SIZE, seed, KINDS[kind])
+    changes: perturb.Changes = unfamiliar if kind == "unfamiliar" else perturb
+    composites = CompositeDataset(Photographs(data, "val"), luts, SIZE, seed, KINDS[kind], changes)
     for index in tqdm(range(count), unit="composite"):
         sample = composites[index]
         mask = sample["target_mask"].numpy()

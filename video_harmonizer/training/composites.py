@@ -69,13 +69,20 @@ class CompositeDataset(Dataset):
     """
 
     def __init__(
-        self, photographs: Photographs, luts: np.ndarray, size: int, seed: int, mixture: Mixture | None = None
+        self,
+        photographs: Photographs,
+        luts: np.ndarray,
+        size: int,
+        seed: int,
+        mixture: Mixture | None = None,
+        changes: perturb.Changes = perturb,
     ) -> None:
         self.photographs = photographs
         self.luts = luts
         self.size = size
         self.seed = seed
         self.mixture = mixture or Mixture()
+        self.changes = changes
         self._pieces: dict[str, Pieces] = {}  # of the photographs whose regions were asked for
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
@@ -167,9 +174,9 @@ class CompositeDataset(Dataset):
             if moved or retouched:
                 colors = perturb.develop(original[covered], random, 0.3).clip(0, 1)
             elif random.random() < TRANSFERRED:
-                colors = perturb.transfer(colors, self._reference(group, random), random)
+                colors = self.changes.transfer(colors, self._reference(group, random), random)
             else:
-                colors = perturb.grade(colors if natural else original[covered], random, self.luts)
+                colors = self.changes.grade(colors if natural else original[covered], random, self.luts)
         if not _alike(colors[::7], own[::7]):
             return None
         if changed and random.random() < 0.12:

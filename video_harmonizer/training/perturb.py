@@ -7,6 +7,7 @@ All take and give (N, 3) float32 RGB 0..1.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,6 +17,15 @@ from video_harmonizer.lut import look_up
 Colors = np.ndarray  # (N, 3) float32 RGB 0..1
 Random = np.random.Generator
 Transfer = Callable[[Colors, Colors, Random], Colors]  # colours and a reference's; randomness for those that need it
+
+
+class Changes(Protocol):
+    """What composites take from this module, or from another in its place."""
+
+    def transfer(self, colors: Colors, reference: Colors, random: Random) -> Colors: ...
+
+    def grade(self, colors: Colors, random: Random, luts: np.ndarray) -> Colors: ...
+
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _SKIN = np.array([15, 18], np.float32)  # a and b in CIELAB, about the middle of all people's
