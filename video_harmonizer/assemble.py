@@ -166,12 +166,12 @@ def make_estimator(options: HarmonizerOptions, engine: Engine) -> Estimator:
 
 def make_pipeline(options: Options, matting: Matting, background: Background, engine: Engine) -> Pipeline:
     """All parts together; without a harmonizer where nothing of it would be seen."""
-    strength = options.strength * background.light
-    seen = strength > 0 and options.view in HARMONIZED_VIEWS
-    if options.strength > 0 and background.light < 1 and options.view in HARMONIZED_VIEWS:
+    harmonized = options.view in HARMONIZED_VIEWS
+    strength = options.strength * background.light if harmonized else 0.0
+    if harmonized and options.strength > 0 and background.light < 1:
         half = "half of the colour change is taken: what is behind the person is no scene with a light of its own"
         log.info(half if background.light else "colours stay as filmed: the scene behind the person is their own")
-    estimator = make_estimator(options, engine) if seen else NoHarmonizer()
+    estimator = make_estimator(options, engine) if strength else NoHarmonizer()
     return Pipeline(
         matting=matting,
         background=background,
@@ -179,7 +179,7 @@ def make_pipeline(options: Options, matting: Matting, background: Background, en
         estimator=SteadyEstimator(estimator, min(INTERVAL, options.smoothing)),
         smoother=CurveSmoother(options.smoothing),
         renderer=CPURenderer([options.view]),
-        strength=strength if seen else 0.0,
+        strength=strength,
     )
 
 
